@@ -61,8 +61,6 @@ class Checked:
     def read(self, line):
         if row := re.fullmatch(r"(\w+) (\d+) (\d+)", line):
             self.rows.append((row[1], int(row[2]), int(row[3])))
-        elif value := re.fullmatch(r"(\w+): (\d+)", line):
-            self.values.append((int(value[2]), value[1]))
         elif sums := re.fullmatch(r"(\w+): (?:[\d*=]+, )*(\d+)\+(\d+)=(\d+)", line):
             for weight, number, product in re.findall(r"(\d+)\*(\d+)=(\d+)", line):
                 assert int(weight) * int(number) == int(product)
@@ -98,20 +96,17 @@ def case_weights(example, kappa):
     return weights_of(kappa)
 
 
-def columns_of(weights):
+def expected_line(example, weights):
+    """Return the line on what is rated, and by which columns, as the words of the question have it."""
     columns = {(0, 0): "neither", (1, 0): "alone", (0, 1): "all", (1, 1): "both"}
-    return columns[min(weights.alone, 1), min(weights.together, 1)]
-
-
-def rated_in(example):
-    """Return what is rated, and labels by program, as the words of the question have it."""
+    counts = columns[min(weights.alone, 1), min(weights.together, 1)]
     acts = {"swerve": "swerve", "stay on course": "stay"}
     text = example.prompt[1]["content"]
     if example.asks == "allocation":
         found = re.findall(r"^([AB]): cars that (swerve|stay on course)", text, re.MULTILINE)
-        return ", ".join(f"{acts[act]} {label}" for label, act in found), {acts[a]: b for b, a in found}
-    (asked,) = set(re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text))
-    return acts[asked], {}
+        return f"{', '.join(f'{label} {acts[act]}' for label, act in found)} by {counts}"
+    asked = re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text)
+    return f"{acts[asked[0]]} by {counts}"
 
 
 def shown_rows(example):
@@ -150,9 +145,8 @@ def test_rationales_can_be_checked_line_by_line(made):
         if example.asks == "allocation":
             lines = lines[:-1]
         if example.asks != "choice":
-            said, *lines, last = lines
-            subject, acts = rated_in(example)
-            assert said == f"{subject} by {columns_of(weights)}"
+            said, lines = lines[0], lines[1:]
+            assert said == expected_line(example, weights)
         read = Checked(lines, weights)
         rows = shown_rows(example) if is_table(example.framing) else read.rows
         assert len(rows) >= 2
@@ -164,14 +158,8 @@ def test_rationales_can_be_checked_line_by_line(made):
         if example.asks == "choice":
             assert set(top) == {example.answer}
         else:
-            if len(top) > 1:
-                wanted, points = "the same: 50", 50
-            elif example.asks == "rating":
-                points = 100 * (top[0] == subject)
-                wanted = f"best {top[0]}, rated {subject}: {points}"
-            else:
-                wanted, points = f"best {top[0]}: {acts[top[0]]}", 100 * (top[0] == "swerve")
-            assert (last, int(example.answer)) == (wanted, points)
+            sign = 0 if len(top) > 1 else 1 if top == ["swerve"] else -1
+            assert int(example.answer) in (50 + 50 * sign, 50 - 50 * sign)
     assert len(seen) >= 8
 
 

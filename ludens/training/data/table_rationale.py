@@ -10,27 +10,21 @@ shown, and goes down the rows with the largest value so far:
 
 A weight above 1 multiplies first (``3*34=102, 102+27=129``). With κ = 0, or where the question weighs one
 column alone, nothing has to be added, and the rationale compares at once. In a wording without a table the
-rationale begins with the rows (``A 2 2``). Comparisons copy both numbers with their labels before the larger
-one is copied again, since small models decide badly and copy well (see
-`ludens.training.data.completions`).
-
-Where points are asked for, a line before all others says what is rated and which columns count, since both
-follow from the question alone; every row's value is written out, and a last line leads to the points:
+rationale begins with the rows (``A 2 2``). Where points are asked for, a line before all others says what
+they are given to and which of the columns count, since both follow from the question alone:
 
     swerve by all
-    stay: 3
-    swerve: 7
     3 stay, 7 swerve: 7 swerve
-    best swerve, rated swerve: 100
     Rating: 100
 
-Two programs that share the points have their labels in the first line and the last (``stay A, swerve B by
-both``, ``best swerve: B``).
+Comparisons copy both numbers with their labels before the larger
+one is copied again, since small models decide badly and copy well (see
+`ludens.training.data.completions`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ludens.preferences.consequences import Weights
 
@@ -39,7 +33,7 @@ Row = tuple[str, int, int]
 
 
 def table_rationale(
-    rows: Sequence[Row], weights: Weights, *, tabulated: bool = True, written: bool = False
+    rows: Sequence[Row], weights: Weights, *, tabulated: bool = True
 ) -> tuple[list[str], str | None]:
     """Return the lines of a rationale, and the label that they lead to; None if the two best are tied.
 
@@ -47,14 +41,13 @@ def table_rationale(
         rows: the rows as the prompt shows them, from the top.
         weights: the weights of the two columns.
         tabulated: whether the prompt shows the rows; otherwise the rationale begins with them.
-        written: whether each row's value is written out where nothing has to be calculated, too.
     """
     lines = [] if tabulated else [f"{label} {alone} {together}" for label, alone, together in rows]
     values: list[tuple[str, int]] = []
     for label, alone, together in rows:
         sums, value = _sums(alone, together, weights)
         values.append((label, value))
-        lines += [f"{label}: {sums or value}"] if sums or written else []
+        lines += [f"{label}: {sums}"] if sums else []
     (best, top), *rest = values
     tied = False
     for label, value in rest:
@@ -70,28 +63,15 @@ def table_rationale(
     return lines, None if tied else best
 
 
-def points_rationale(
-    rows: Sequence[Row], weights: Weights, rated: str | Mapping[str, str], points: str, *, tabulated: bool
-) -> list[str]:
-    """Return the lines of a rationale that leads to points.
+def question_line(rated: str, weights: Weights) -> str:
+    """Return the line that says what points are given to, and which of the columns count.
 
     Args:
-        rows: the rows as the prompt shows them, from the top.
+        rated: the program that is rated, or those that share the points, with their labels.
         weights: the weights of the two columns in this question.
-        rated: the program that is rated, or the labels of those that share the points, by their names in the
-            order shown.
-        points: of the program that is rated.
-        tabulated: as in `table_rationale`.
     """
-    lines, best = table_rationale(rows, weights, tabulated=tabulated, written=True)
     columns = {(True, False): "alone", (False, True): "all", (True, True): "both"}
-    counting = columns.get((bool(weights.alone), bool(weights.together)), "neither")
-    if isinstance(rated, str):
-        said, last = rated, f"best {best}, rated {rated}: {points}"
-    else:
-        said = ", ".join(f"{name} {label}" for name, label in rated.items())
-        last = f"best {best}: {rated.get(str(best))}"
-    return [f"{said} by {counting}", *lines, last if best else "the same: 50"]
+    return f"{rated} by {columns.get((bool(weights.alone), bool(weights.together)), 'neither')}"
 
 
 def _sums(alone: int, together: int, weights: Weights) -> tuple[str, int]:

@@ -18,7 +18,7 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.preferences.consequences import Consequences, Weights
 from ludens.training.data.example import Asks, Domain, Example, Reasoning
-from ludens.training.data.table_rationale import points_rationale, table_rationale
+from ludens.training.data.table_rationale import question_line, table_rationale
 
 POINTS = ("0", "50", "100")
 """The answers where points are asked for."""
@@ -155,11 +155,10 @@ def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
     answer = labels[options.index(taken)]
     ending = _ending(case.asks, answer, order, reasoning)
     lines: list[str] = []
-    tabulated = is_table(framing)
-    if reasoning != "none" and case.asks == "choice":
-        lines, _ = table_rationale(rows, case.weights, tabulated=tabulated)
-    elif reasoning != "none":
-        lines = points_rationale(rows, case.weights, _rated(case, order), answer, tabulated=tabulated)
+    if reasoning != "none":
+        lines, _ = table_rationale(rows, case.weights, tabulated=is_table(framing))
+        if case.asks != "choice":
+            lines.insert(0, question_line(_rated(case, order), case.weights))
     return Example(
         prompt=messages,
         completion="\n".join([*lines, ending]),
@@ -195,12 +194,14 @@ def _margin(worth: Mapping[str, float], best: frozenset[str]) -> float:
     return max(worth.values()) - max(others) if others else float("inf")
 
 
-def _rated(case: Case, order: int) -> str | dict[str, str]:
+def _rated(case: Case, order: int) -> str:
     """Return what points are given to: the program that is rated, or both with their labels."""
     acts = case.consequences.options
     if case.asks == "rating":
         return acts[case.rises]
-    return {acts[place]: label for label, place in zip(PROGRAMS, rotation(2, order), strict=True)}
+    return ", ".join(
+        f"{label} {acts[place]}" for label, place in zip(PROGRAMS, rotation(2, order), strict=True)
+    )
 
 
 def _ending(asks: Asks, answer: str, order: int, reasoning: Reasoning) -> str:
