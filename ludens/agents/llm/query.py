@@ -145,7 +145,8 @@ class ModelQuery:
             wanted["seed"] = (self._seed + self.asked) % 2**31
         asked = (self._endpoint.model, messages, wanted, self._endpoint.options, self.asked)
         cache = None if self._journal is None else self._journal.cache
-        if cache is not None and (kept := cache.find(cache.parts(*asked))) is not None:
+        parts = {} if cache is None else cache.parts(*asked)
+        if cache is not None and (kept := cache.find(parts)) is not None:
             again = _read_again(kept, read)
             if again.outcome == "ok":
                 return self._recorded(again)
@@ -163,7 +164,7 @@ class ModelQuery:
         )
         call = self._record(sent, reply, parsed)
         if cache is not None and call.outcome == "ok":
-            cache.keep(cache.parts(*asked), call)
+            cache.keep(parts, call)
         return call
 
     def _keep(self, sent: Request, reply: Reply, why: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from ludens.agents.digests import digest
 from ludens.agents.local.engine import EngineName
 from ludens.errors import LudensError
 
@@ -78,24 +78,22 @@ def resolve(name: str) -> Reference:
 
 
 def fingerprint(reference: Reference) -> str:
-    """Return what tells the contents of a model's files apart from others of the same name: a SHA-256 in hex;
-    empty for the embedded model and an id on the hub, whose names do.
+    """Return what tells the contents of a model's files, and of its base's, apart from others of the same
+    name, in hexadecimal digits; empty for the embedded model and an id on the hub, whose names do.
     """
+    found = fingerprint(reference.base) if reference.base else ""
     if reference.kind in ("embedded", "hub"):
-        return fingerprint(reference.base) if reference.base else ""
+        return found
     path = Path(reference.path)
-    files = [path] if path.is_file() else sorted(each for each in path.iterdir() if each.is_file())
-    told = [(each.stat().st_size, each.stat().st_mtime_ns) for each in files]
-    digests = [_digest(each, *size_and_time) for each, size_and_time in zip(files, told, strict=True)]
-    digests += [fingerprint(reference.base)] if reference.base else []
-    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    told = tuple((each.stat().st_size, each.stat().st_mtime_ns) for each in files)
+    return _digest(path, told) + found
 
 
-@lru_cache(maxsize=256)
-def _digest(path: Path, size: int, changed: int) -> str:
-    """Return the SHA-256 of a file, read anew where its size or time has changed."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+@lru_cache(maxsize=64)
+def _digest(path: Path, sizes_and_times: tuple[tuple[int, int], ...]) -> str:
+    """Return the digest of a file or folder, read anew where a size or time has changed."""
+    return digest(path)
 
 
 def embedded_file() -> Path:

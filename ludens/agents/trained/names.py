@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ludens.agents.digests import digest
 from ludens.agents.specs import Name, build, parse
-from ludens.agents.trained.origin import digest
 from ludens.agents.trained.policy import CallablePolicy
 from ludens.errors import LudensError, UsageError
 

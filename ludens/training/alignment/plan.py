@@ -30,6 +30,7 @@ from ludens.training.data.games import (
     ranges_of,
     taught_payoffs,
 )
+from ludens.training.data.tables import check_tabled
 from ludens.training.data.values import check_plain
 from ludens.training.tuning.recipe import Device, Method, Recipe
 
@@ -310,8 +311,8 @@ def make_plan(
     form = check_reasoning(plan.reasoning)
     if "games" in plan.domains:
         check_plain(find_families(families), form, plan.framings)
-    if plan.tabled and form == "prose":
-        raise UsageError("Tables have rationales in steps alone: reasoning='steps' or 'none'.")
+    if plan.tabled:
+        check_tabled(form)
     if plan.tabled or plan.sizes.carry:
         check_selfish_or_moral(preferences, "Training on tables")
     plan.recipe()  # an error in it is reported now, not after the base has been examined

@@ -17,9 +17,8 @@ they are given to and which of the columns count, since both follow from the que
     3 stay, 7 swerve: 7 swerve
     Rating: 100
 
-Comparisons copy both numbers with their labels before the larger
-one is copied again, since small models decide badly and copy well (see
-`ludens.training.data.completions`).
+Comparisons copy both numbers with their labels before the larger one is copied again, since small models
+decide badly and copy well (see `ludens.training.data.completions`).
 """
 
 from __future__ import annotations

@@ -112,6 +112,16 @@ class PlannedCase(NamedTuple):
     tie: int
 
 
+def check_tabled(reasoning: Reasoning) -> None:
+    """Check that examples from tables can be written in a form of reasoning.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if reasoning == "prose":
+        raise UsageError("Tables have rationales in steps alone: reasoning='steps' or 'none'.")
+
+
 def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
     """Make the example of a case.
 
@@ -122,8 +132,7 @@ def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
     Raises:
         UsageError: the form of reasoning is another one.
     """
-    if reasoning == "prose":
-        raise UsageError("Tables have rationales in steps alone: reasoning='steps' or 'none'.")
+    check_tabled(reasoning)
     case, framing, order, tie = planned
     best = case.best
     if is_table(framing):

@@ -448,13 +448,17 @@ def test_replay_has_a_weight_of_at_least_nothing():
         Recipe(replay=-1.0)
 
 
-def test_rounds_that_were_interrupted_ask_nothing_again(tiny, tmp_path, monkeypatch):
+def begun_with_rounds(tiny, tmp_path, count):
     wanted = make_plan(
-        f"local/{tiny}", "economicus", examples=12, paraphrases=False, batch_size=12, rounds=2,
+        f"local/{tiny}", "economicus", examples=12, paraphrases=False, batch_size=12, rounds=count,
         sizes=Sizes(held_out=4, others=1, thinking=0),
     )  # fmt: skip
     files = Files(open_folder(tmp_path / "made", wanted))
-    data = data_of(wanted, files)
+    return wanted, files, data_of(wanted, files)
+
+
+def test_rounds_that_were_interrupted_ask_nothing_again(tiny, tmp_path, monkeypatch):
+    wanted, files, data = begun_with_rounds(tiny, tmp_path, 2)
     asked = questions_of(wanted, data)
     _tune(wanted, data, asked, files, None)
     assert {path.name for path in files.tuned.iterdir()} >= {"card.json", "adapter_model.safetensors"}
@@ -476,12 +480,7 @@ def test_rounds_that_were_interrupted_ask_nothing_again(tiny, tmp_path, monkeypa
 
 
 def test_rounds_end_where_there_are_no_more_turns(tiny, tmp_path, monkeypatch):
-    wanted = make_plan(
-        f"local/{tiny}", "economicus", examples=12, paraphrases=False, batch_size=12, rounds=1,
-        sizes=Sizes(held_out=4, others=1, thinking=0),
-    )  # fmt: skip
-    files = Files(open_folder(tmp_path / "made", wanted))
-    data = data_of(wanted, files)
+    wanted, files, data = begun_with_rounds(tiny, tmp_path, 1)
     monkeypatch.setattr(stages, "_pool", lambda *_: replace(data, train=()))
     _tune(wanted, data, questions_of(wanted, data), files, None)
     assert files.card.exists()
