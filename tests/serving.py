@@ -19,7 +19,7 @@ class Serving:
 
     def __init__(self, handler: type[Handler]) -> None:
         self.closing = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), handler)
+        self._server = _on_new_port(handler)
         self._server.owner = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -53,6 +53,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # the base class names it
         """Say nothing."""
+
+
+def _on_new_port(handler: type[Handler]) -> _Server:
+    """Return a server on a port that no earlier one of this process had: clients keep connections to it, and
+    the first request through one that is dead has to be repeated.
+    """
+    while (server := _Server(("127.0.0.1", 0), handler)).server_port in _PORTS:
+        server.server_close()
+    _PORTS.add(server.server_port)
+    return server
+
+
+_PORTS: set[int] = set()
 
 
 class _Server(ThreadingHTTPServer):

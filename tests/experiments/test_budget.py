@@ -83,6 +83,23 @@ def test_money_stops_a_run_and_counts_what_earlier_sessions_cost(tmp_path):
         assert resume(path, budget={"cost": None}).manifest["status"] == "done"
 
 
+def test_prices_of_one_run_are_not_those_of_the_next(tmp_path):
+    prices = {"input_cost_per_token": 0.5, "output_cost_per_token": 0.25}
+    costs = []
+    with Loopback(otherwise=say(ANSWER)) as server:
+        for number, more in enumerate([prices, {}, {**prices, "input_cost_per_token": 0.125}, {}]):
+            made = study(server, concurrency=1)
+            priced = made.config.with_policies(
+                lambda policy, more=more: {**policy, **more} if policy != str(policy) else policy
+            )
+            calls = run_study(BenchStudy(priced), tmp_path / f"{number}.db").rows("calls")
+            costs.append({(call["prompt_tokens"], call["completion_tokens"], call["cost"]) for call in calls})
+    first, second, third, fourth = costs
+    assert all(cost == prompt * 0.5 + reply * 0.25 for prompt, reply, cost in first)
+    assert all(cost == prompt * 0.125 + reply * 0.25 for prompt, reply, cost in third)
+    assert all(cost == 0 for _, _, cost in second | fourth)
+
+
 def test_time_that_is_over_ends_a_run_that_waits(tmp_path, monkeypatch):
     with Loopback([say(ANSWER)], otherwise=failing(503)) as server:
         timed = study(server, concurrency=1, budget={"time": "2s"})

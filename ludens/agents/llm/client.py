@@ -36,7 +36,16 @@ from ludens.agents.llm.faults import (
     status_of,
 )
 from ludens.agents.llm.rehearsal import rehearsed
-from ludens.agents.llm.reply import FILTERED, Prices, Reply, broken_off, error_inside, read_reply, received
+from ludens.agents.llm.reply import (
+    FILTERED,
+    PRICES,
+    Prices,
+    Reply,
+    broken_off,
+    error_inside,
+    read_reply,
+    received,
+)
 from ludens.agents.llm.token_counts import prompt_tokens, reply_tokens
 from ludens.agents.secrets import mask_error
 from ludens.errors import LudensError
@@ -116,6 +125,8 @@ async def _request(
         # A server of the user's own seldom needs a key, but the client underneath insists on one.
         options["api_key"] = "none"
     try:
+        # LiteLLM would keep these prices for every later request of this process to a model of that name.
+        sending = {name: value for name, value in options.items() if name not in PRICES}
         # LiteLLM's time-out restarts with every byte that arrives; ours is for the request as a whole.
         async with asyncio.timeout(endpoint.timeout):
             response: Any = await litellm.acompletion(
@@ -124,7 +135,7 @@ async def _request(
                 timeout=endpoint.timeout,
                 max_retries=0,
                 drop_params=True,
-                **{"logger_fn": note, **parameters, **options},
+                **{"logger_fn": note, **parameters, **sending},
             )
     except Exception as error:
         mask_error(error)  # it may come to light as the cause of another one

@@ -102,6 +102,10 @@ class Reply:
                 object.__setattr__(self, name, masked(said))
 
 
+PRICES = ("input_cost_per_token", "output_cost_per_token")
+"""Options of LiteLLM that say what a token of the prompt costs, and one of the reply."""
+
+
 @dataclass(frozen=True)
 class Prices:
     """What tokens cost.
@@ -116,10 +120,9 @@ class Prices:
     @classmethod
     def given(cls, options: Mapping[str, Any]) -> Self | None:
         """Return the prices among the options for LiteLLM; None where there are none."""
-        names = ("input_cost_per_token", "output_cost_per_token")
-        if not any(name in options for name in names):
+        if not any(name in options for name in PRICES):
             return None
-        return cls(*(real_number(options.get(name)) or 0.0 for name in names))
+        return cls(*(real_number(options.get(name)) or 0.0 for name in PRICES))
 
     @classmethod
     def of_model(cls, litellm: ModuleType, model: str, options: Mapping[str, Any]) -> Self | None:

@@ -30,6 +30,7 @@ from ludens.agents.llm.prompts.own import template_text
 from ludens.agents.llm.prompts.prices import Layout, check_prefix
 from ludens.agents.llm.prompts.surfaces import is_table
 from ludens.agents.llm.prompts.templates import personas
+from ludens.agents.llm.reply import PRICES
 from ludens.agents.policy import OnInvalid
 from ludens.agents.secrets import plain_address, remember, without_secrets
 from ludens.checks import check_choice, check_count, check_texts, duration, entries, real_number, whole_number
@@ -54,9 +55,6 @@ DECIDED = {
     "stream": "",
     "n": "",
 }
-
-PRICES = ("input_cost_per_token", "output_cost_per_token")
-"""Options of LiteLLM that say what a token of the prompt costs, and one of the reply."""
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+=[A-Za-z_][A-Za-z0-9_]*")
 
