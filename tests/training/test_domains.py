@@ -61,12 +61,18 @@ class Checked:
     def read(self, line):
         if row := re.fullmatch(r"(\w+) (\d+) (\d+)", line):
             self.rows.append((row[1], int(row[2]), int(row[3])))
-        elif sums := re.fullmatch(r"(\w+): (?:[\d*=]+, )*(\d+)\+(\d+)=(\d+)", line):
+        elif sums := re.fullmatch(r"(\w+): (?:[\d*=]+, )*(\d+)\+(\d+)=(?:(\d+)\+(\d+)=)?(\d+)", line):
             for weight, number, product in re.findall(r"(\d+)\*(\d+)=(\d+)", line):
                 assert int(weight) * int(number) == int(product)
                 assert int(weight) in (self.weights.alone, self.weights.together)
-            assert int(sums[2]) + int(sums[3]) == int(sums[4])
-            self.values.append((int(sums[4]), sums[1]))
+            assert int(sums[2]) + int(sums[3]) == int(sums[6])
+            if max(int(sums[2]), int(sums[3])) < 100:
+                assert not sums[4]
+            if sums[4]:
+                assert int(sums[4]) + int(sums[5]) == int(sums[6])
+                assert int(sums[4]) % 100 == 0
+                assert {sums[4], sums[5]} != {sums[2], sums[3]}
+            self.values.append((int(sums[6]), sums[1]))
         else:
             both = re.fullmatch(r"(\d+) (\w+), (\d+) (\w+): (the same|(\d+) (\w+))", line)
             assert both, line
@@ -98,7 +104,7 @@ def case_weights(example, kappa):
 
 def expected_line(example, weights):
     """Return the line on what is rated, and by which columns, as the words of the question have it."""
-    columns = {(0, 0): "neither", (1, 0): "alone", (0, 1): "all", (1, 1): "both"}
+    columns = {(0, 0): "neither: the same", (1, 0): "alone", (0, 1): "all", (1, 1): "both"}
     counts = columns[min(weights.alone, 1), min(weights.together, 1)]
     acts = {"swerve": "swerve", "stay on course": "stay"}
     text = example.prompt[1]["content"]
@@ -142,14 +148,28 @@ def test_rationales_can_be_checked_line_by_line(made):
         seen.add((example.family, example.asks, is_table(example.framing)))
         weights = case_weights(example, kappa)
         *lines, _ = example.completion.splitlines()
+        given = None
         if example.asks == "allocation":
-            lines = lines[:-1]
+            *lines, given = lines
+            given = given.removeprefix("A: ")
+        elif example.asks == "rating":
+            given = example.answer
         if example.asks != "choice":
             said, lines = lines[0], lines[1:]
             assert said == expected_line(example, weights)
+            if said.endswith("by neither: the same"):
+                assert (lines, given) == ([], "50")
+                continue
+            rated = re.match(r"(?:A )?(\w+)", said)[1]
+            if given != "50":
+                best = {"100": rated, "0": {"stay": "swerve", "swerve": "stay"}[rated]}[given]
+                who = "A" if example.asks == "allocation" else "rated"
+                assert lines.pop() == f"best {best}, {who} {rated}: {given}"
         read = Checked(lines, weights)
         rows = shown_rows(example) if is_table(example.framing) else read.rows
         assert len(rows) >= 2
+        if example.asks != "choice":
+            assert read.rows == rows
         expected = [
             (weights.alone * alone + weights.together * together, label) for label, alone, together in rows
         ]
@@ -158,8 +178,7 @@ def test_rationales_can_be_checked_line_by_line(made):
         if example.asks == "choice":
             assert set(top) == {example.answer}
         else:
-            sign = 0 if len(top) > 1 else 1 if top == ["swerve"] else -1
-            assert int(example.answer) in (50 + 50 * sign, 50 - 50 * sign)
+            assert sorted(top) == ["stay", "swerve"] if given == "50" else top == [best]
     assert len(seen) >= 8
 
 
@@ -249,9 +268,12 @@ def test_markets_that_differ_by_a_shift_of_qualities_and_outside_good_have_one_k
 def test_domains_and_answers_are_balanced_and_the_card_says_what_labels_them(made, tmp_path):
     kappa, data = made
     counts = [sum(example.domain == domain for example in data.train) for domain in ALL]
-    assert counts == [90, 60, 30]
+    assert counts == [77, 77, 26]
     kinds = Counter((e.family, e.asks) for e in data.train if e.domain == "av")
-    assert set(kinds.values()) == {15}
+    parts = {"choice": 2, "rating": 3, "allocation": 3}
+    for (family, asks), count in kinds.items():
+        part = 1 if family == "av_adoption" else parts[asks]
+        assert abs(count - 77 * part / 9) < 1
     ratings = Counter(e.answer for e in data.train if e.asks == "rating")
     assert max(ratings.values()) - min(ratings.values()) <= 1
     acts = [e.optimal[0] for e in data.train if e.family == "av_dilemma" and e.node == "act"]
@@ -314,8 +336,14 @@ def test_a_rationale_by_hand():
     )
     assert table_rationale(rows, Weights(1, 0)) == (["34 A, 40 B: 40 B", "40 B, 20 C: 40 B"], "B")
     lines, best = table_rationale(rows[:2], Weights(3, 1), tabulated=False)
-    assert lines[:3] == ["A 34 27", "B 40 10", "A: 3*34=102, 102+27=129"]
+    assert lines[:3] == ["A 34 27", "B 40 10", "A: 3*34=102, 102+27=100+29=129"]
     assert best == "B"
+    assert table_rationale([("A", 386, 317), ("B", 99, 88)], Weights(1, 1))[0] == [
+        *("A: 386+317=600+103=703", "B: 99+88=187", "703 A, 187 B: 703 A")
+    ]
+    assert table_rationale([("A", 400, 50), ("B", 37, 200)], Weights(1, 1))[0][:2] == [
+        *("A: 400+50=450", "B: 37+200=237")
+    ]
 
 
 def test_the_command_writes_all_domains(tmp_path):

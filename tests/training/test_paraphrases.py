@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
 from ludens.agents.llm.prompts.games import framings, paraphrases, render
+from ludens.agents.llm.prompts.templates import WORDINGS
 from ludens.envs import FAMILIES, PROTOCOLS, questions
-from ludens.preferences import homo_moralis
+from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
 from ludens.training import HELD_OUT, build_dataset, training_framings
 
 
@@ -63,3 +65,80 @@ def test_drawn_wordings_of_the_neutral_framing_are_those_of_the_prompts_and_are_
         assert example.answer in own.labels
         texts.add(re.sub(r"\d+", "0", rows[0]))
     assert len(texts) > 15
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.5])
+def drawn(request):
+    preferences = homo_moralis(request.param) if request.param else HOMO_ECONOMICUS
+    return build_dataset(
+        preferences, examples=200, validation=0, test=0, framings=["varied"], surfaces=400, seed=2
+    )
+
+
+def test_drawn_wordings_lay_rows_out_in_many_ways_and_the_right_payoffs_are_copied(drawn):
+    layouts = set()
+    for example in drawn.train:
+        lines = example.prompt[1]["content"].splitlines()
+        game = FAMILIES[example.family].game(payoffs=example.payoffs)
+        own = game.roles.index(example.role)
+        compared = r"^(.* (own|all): |rule: )?-?\d+ .+, -?\d+ .+: (-?\d|the same)"
+        worked = re.compile(rf"= ?-?\d+$|^(Answer|First|Reply to)|{compared}")
+        copied = [line for line in example.completion.splitlines() if not worked.search(line)]
+        reached = [
+            leaf
+            for leaf in game.leaves
+            if len(copied) == len(game.leaves) or example.node in {step.label for step in leaf.path}
+        ]
+        assert len(copied) == len(reached)
+        numbers: Counter[str] = Counter()
+        for line in copied:
+            said = Counter(re.findall(r"\w+", line))
+            rows = [row for row in lines if said <= Counter(re.findall(r"\w+", row))]
+            assert rows, line
+            layouts.add(re.sub(r"[\w ]+", "w", rows[0]))
+            numbers.update(re.findall(r"\b\d+\b", line))
+        assert Counter(f"{leaf.payoffs[own]:g}" for leaf in reached) <= numbers
+    assert len(layouts) > 20
+
+
+def test_drawn_wordings_name_people_units_and_options_and_every_label_is_said(drawn):
+    named, people, units = 0, set(), set()
+    for example in drawn.train:
+        text = example.prompt[1]["content"]
+        game = FAMILIES[example.family].game(payoffs=example.payoffs)
+        prompt = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
+        people.add(text.split(" and ")[0])
+        units.update(re.findall(r"(points|tokens|marks|ECU|yen|euros|stars)", text))
+        assert len(set(prompt.words)) == len(prompt.words)
+        if not prompt.words:
+            continue
+        named += 1
+        for label, word in zip(prompt.labels, prompt.words, strict=True):
+            assert f"\n{label}: {word}\n" in text
+        # Options of other turns have no labels in such a prompt, and go by their names.
+        labelled = re.findall(r"(?<!\w)([A-Z])(?!\w)", example.completion)
+        assert set(labelled) <= set(example.labels)
+    assert named > 40
+    assert len(people) > 12
+    assert units == {"points", "tokens", "marks", "ECU", "yen", "euros", "stars"}
+
+
+def test_drawn_wordings_stay_clear_of_those_that_measure_transfer():
+    said = set(
+        re.findall(
+            r"[a-z]+", " ".join(re.findall(r'"([^"]*)"', WORDINGS.read("varied/grammar.toml"))).lower()
+        )
+    )
+    people = {"alex", "bo", "chris", "dana", "eli", "flo", "gus", "hal", "friend"}
+    colours = {"red", "blue", "green", "white", "brown", "grey", "gold", "black", "side"}
+    called = {"coin", "coins", "unit", "units", "credits", "credited", "signals", "sends", "paid", "payments"}
+    called |= {"selects", "selected", "wins", "won", "winnings", "goes", "went"}
+    deeds = {"post", "parcel", "lend", "cart", "takings", "propose", "shares", "sign", "unsigned", "way"}
+    measured = " ".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("story", "twin", *(f"paraphrases/{name.partition('/')[2]}" for name in HELD_OUT))
+        for path in sorted((WORDINGS.path / folder).glob("*.j2"))
+    )
+    theirs = people | colours | called | deeds
+    assert theirs <= set(re.findall(r"[a-z]+", measured.lower()))
+    assert not theirs & said

@@ -25,7 +25,7 @@ from ludens.preferences import Belief, Preferences, resolve_belief, uniform_beli
 from ludens.preferences.av.dilemma import UNIVERSALISATIONS, Universalisation
 from ludens.preferences.consequences import check_selfish_or_moral, game_consequences
 from ludens.preferences.mapping import MapLike
-from ludens.training.data.cases import case_planner, even
+from ludens.training.data.cases import case_planner, divided, even
 from ludens.training.data.completions import completion
 from ludens.training.data.dataset import DataSet
 from ludens.training.data.example import DOMAINS, Example, Reasoning, check_reasoning
@@ -63,9 +63,9 @@ FEWEST_GAMES = 512
 """Least number of games drawn per family, if the range allows; labels are balanced by choosing among them."""
 FEWEST_ALONE = 96
 """The same for families whose games are not solved together."""
-PARTS: Mapping[str, int] = MappingProxyType({"games": 3, "av": 2, "pricing": 1})
-"""How a data set of several domains is divided: by the number of wordings that each has, since the table,
-which all of them have, is learnt in any of them. Our choice.
+PARTS: Mapping[str, int] = MappingProxyType({"games": 3, "av": 3, "pricing": 1})
+"""How a data set of several domains is divided: by what there is to learn. Markets have one wording, the
+table, which is learnt in any domain; dilemmas have few wordings and many questions. Our choice.
 """
 _TOGETHER = 64  # examples written together
 
@@ -104,10 +104,11 @@ def build_dataset(
         seed: seed of all draws; the same seed gives the same data set.
         reasoning: ``"steps"``, ``"prose"`` or ``"none"``.
         belief: as for `ludens.agents.OraclePolicy`.
-        framings: names of framings, each used equally often; `training_framings` returns the neutral one and
-            its paraphrases, and ``varied`` is the neutral one in the words of a surface. None for the neutral
-            one, and where other domains than games are asked for also ``table``. Dilemmas are worded in
-            ``neutral`` and ``table``, the adoption game and markets in ``table`` alone.
+        framings: names of framings, each used equally often; one that stands in the list twice is used twice
+            as often. `training_framings` returns the neutral one and its paraphrases, and ``varied`` is the
+            neutral one in the words of a surface. None for the neutral one, and where other domains than
+            games are asked for also ``table``. Dilemmas are worded in ``neutral`` and ``table``, the adoption
+            game and markets in ``table`` alone.
         payoffs: the range of the payoffs, (low, high), in points; or several ranges, all with as many games
             of a family as the range with the fewest. Families whose numbers are no payoffs are drawn near
             their published games, see `ludens.training.data.games`.
@@ -117,7 +118,7 @@ def build_dataset(
         near_margin: largest margin near indifference, as a share of the payoff scale; at least 0.
         phrasings: number of phrasings of the reasoning, at least 1.
         domains: ``"games"``, ``"av"`` (dilemmas and the adoption game) and ``"pricing"``, which share the
-            examples as 3 : 2 : 1 (`PARTS`). The last two need α = β = 0, and believe that rivals keep their
+            examples as 3 : 3 : 1 (`PARTS`). The last two need α = β = 0, and believe that rivals keep their
             last prices and other cars their programs.
         surfaces: number of surfaces that are drawn for the framings ``table`` and ``varied``; 0 for the plain
             ones alone.
@@ -188,7 +189,7 @@ def build_dataset(
         )
         for area in others
     ]
-    parts = {name: _shared(count, [PARTS[area] for area in areas]) for name, count in wanted.items()}
+    parts = {name: divided(count, [PARTS[area] for area in areas]) for name, count in wanted.items()}
     plans: dict[str, list[Planned]] = {name: [] for name in wanted}
     with _uncollected():
         for place, area in enumerate(areas):
@@ -268,12 +269,6 @@ def _settings_of_domains(areas: tuple[str, ...], surfaces: int, sides: str) -> d
         found["market labels"] = "best against the rivals' last prices, on the grid of the table"
         found["reserved markets"] = "the published baseline with 2, 3 and 4 firms, in any money"
     return found
-
-
-def _shared(count: int, parts: Sequence[int]) -> list[int]:
-    """Divide a number in proportion to parts, each rounded so that the sum is kept."""
-    ends = [round(count * end / sum(parts)) for end in itertools.accumulate(parts)]
-    return [end - begin for begin, end in itertools.pairwise([0, *ends])]
 
 
 def _mixed(examples: Sequence[Example], seed: int) -> list[Example]:

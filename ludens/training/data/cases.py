@@ -18,7 +18,7 @@ from ludens.training.data.example import Reasoning
 from ludens.training.data.games import split_of
 from ludens.training.data.markets import draw_markets
 from ludens.training.data.tables import Case, PlannedCase, drawn_framing, drawn_place
-from ludens.training.data.vehicles import draw_vehicles
+from ludens.training.data.vehicles import KINDS, draw_vehicles
 
 Draw = Callable[[np.random.Generator], Iterator[Case]]
 
@@ -93,15 +93,20 @@ class CasePlanner:
         return {name: self._planned(pools[name], count, rng) for name, count in wanted.items()}
 
     def _planned(self, pool: Sequence[Case], count: int, rng: np.random.Generator) -> list[PlannedCase]:
-        """Plan examples with equal shares of kinds of answers, of answers, and of questions."""
+        """Plan examples with the shares of `KINDS`, and within each with equal shares of answers, and of
+        questions.
+        """
         if not count:
             return []
-        levels: Sequence[Callable[[Case], object]] = (
-            lambda case: (case.family, case.asks),
-            lambda case: case.answer,
-            lambda case: case.node,
-        )
-        chosen = _balanced(pool, count, levels, rng)
+        kinds: dict[tuple[str, str], list[Case]] = {}
+        for case in pool:
+            kinds.setdefault((case.family, case.asks), []).append(case)
+        shares = divided(count, [KINDS.get(kind, 1) for kind in kinds])
+        chosen = [
+            case
+            for found, share in zip(kinds.values(), shares, strict=True)
+            for case in _balanced(found, share, (lambda case: case.answer, lambda case: case.node), rng)
+        ]
         planned = []
         for number, place in enumerate(rng.permutation(len(chosen)).tolist()):
             case = chosen[place]
@@ -126,6 +131,12 @@ def _balanced(
         groups.setdefault(first(case), []).append(case)
     shares = zip(groups.values(), even(count, len(groups), rng), strict=True)
     return [case for group, share in shares for case in _balanced(group, share, others, rng)]
+
+
+def divided(count: int, parts: Sequence[int]) -> list[int]:
+    """Divide a number in proportion to parts, each rounded so that the sum is kept."""
+    ends = [round(count * end / sum(parts)) for end in itertools.accumulate(parts)]
+    return [end - begin for begin, end in itertools.pairwise([0, *ends])]
 
 
 def even(count: int, parts: int, rng: np.random.Generator) -> list[int]:

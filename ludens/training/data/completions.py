@@ -59,7 +59,7 @@ def completion(
         raise UsageError(
             f"The rationale at {node!r} of {game!r} leads to {' or '.join(sorted(best))}, not to {option!r}."
         )
-    writer = _Writer(game, prompt, phrasing, close=terms.weights.everybody != 0)
+    writer = _Writer(game, node, prompt, phrasing, close=terms.weights.everybody != 0)
     lines = [writer.step(item) for item in items] if reasoning == "steps" else writer.prose(items)
     return "\n".join([*lines, f"Answer: {answer}"])
 
@@ -101,7 +101,10 @@ _PROSE: tuple[dict[str, str], ...] = (
 
 
 class _Writer:
-    def __init__(self, game: GameTree, prompt: RenderedPrompt, phrasing: int, *, close: bool) -> None:
+    def __init__(
+        self, game: GameTree, node: str, prompt: RenderedPrompt, phrasing: int, *, close: bool
+    ) -> None:
+        self._asked = node
         self._prompt = prompt
         self._without_blanks = close
         self._phrasing = phrasing
@@ -118,9 +121,14 @@ class _Writer:
                 self._names[first, second] = parts[1] if parts else letter
 
     def _label(self, game: GameTree, node: str, option: str) -> str:
+        """Return the label of an option. Where options have names, only those asked about have a label, and
+        others go by their names.
+        """
+        if node != self._asked and node in self._prompt.phrases:
+            return self._prompt.phrases[node][option]
         options = game.information_set(node).options
         turned = (options.index(option) - self._prompt.order[0]) % len(options)
-        return self._prompt.labels[turned]
+        return self._prompt.letters[turned]
 
     def step(self, item: Line) -> str:
         if isinstance(item, TurnLine):

@@ -9,11 +9,12 @@ sums of payoffs) is rendered anew for every game.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ludens.agents.llm.prompts.games import render
+from ludens.agents.llm.prompts.surfaces import is_varied, neutral_words
 from ludens.agents.llm.prompts.templates import Prompt
 from ludens.envs import ChanceNode, DecisionNode, GameTree, Node, PayoffNode, Turn, questions
 from ludens.training.data.games import shape_of
@@ -33,7 +34,8 @@ class Row:
         head: the text before the payoffs, for example ``"Person 1 A, Person 2 B"``; None where the line has
             another form.
         cells: the text about each role's payoff, in the order of the game's roles.
-        steps: the parts of the head, one per move, for example ``("Person 1 A", "Person 2 B")``.
+        steps: the parts of the head, one per move, for example ``("Person 1 A", "Person 2 B")``; empty where
+            the line has another form.
     """
 
     line: str
@@ -50,6 +52,8 @@ class RenderedPrompt:
         messages, labels, order: the prompt, as returned by `ludens.agents.llm.prompts.games.render`.
         rows: the line about each leaf's payoffs, in tree order.
         shown: the numbers of the leaves in the order of the prompt.
+        letters, phrases: labels and names of the options of all nodes, as in
+            `ludens.agents.llm.prompts.templates.Prompt`.
     """
 
     messages: tuple[Mapping[str, str], ...]
@@ -57,6 +61,8 @@ class RenderedPrompt:
     order: tuple[int, ...]
     rows: tuple[Row, ...]
     shown: tuple[int, ...]
+    letters: tuple[str, ...]
+    phrases: Mapping[str, Mapping[str, str]]
 
 
 class PromptRenderer:
@@ -140,7 +146,8 @@ class _Skeleton:
             )
         else:
             messages = tuple(dict(m) for m in self._render(replace(self._turn, game=game)).messages)
-        return RenderedPrompt(messages, labels, order, rows, self._shown)
+        named = self._marked.letters, self._marked.phrases
+        return RenderedPrompt(messages, labels, order, rows, self._shown, *named)
 
     def _render(self, turn: Turn) -> Prompt:
         return render(turn, self._how[0], self._how[1], reasoning=self._reasoning)
@@ -158,18 +165,24 @@ class _Skeleton:
         for leaf in range(self._leaves):
             marks = [str(_MARK + leaf * self._roles + role) for role in range(self._roles)]
             line = next((text for text in lines if all(mark in text for mark in marks)), "")
-            head, _, body = line.partition(": ")
-            parts = [next((part for part in body.split(", ") if mark in part), "") for mark in marks]
-            whole = bool(body) and not _MARKS.search(head) and all(parts) and len(set(parts)) == len(parts)
-            rows.append(
-                (
-                    _pieces(line),
-                    _pieces(head) if whole else None,
-                    [_pieces(part) for part in parts] if whole else [],
-                    tuple(head.split(", ")) if whole else (),
-                )
-            )
+            head, cells, steps = self._parts(line, marks)
+            rows.append((_pieces(line), _pieces(head) if head else None, list(map(_pieces, cells)), steps))
         return rows
+
+    def _parts(self, line: str, marks: Sequence[str]) -> tuple[str, Sequence[str], tuple[str, ...]]:
+        """Return what a line says of the moves, of each role's payoff, and of each move; nothing where it has
+        another form.
+        """
+        if line and is_varied(self._how[0]):
+            words = neutral_words(self._how[0])
+            head = words.path(line, marks)
+            return head, words.cells(marks), tuple(head.split(words.said["then"]))
+        head, _, body = line.partition(": ")
+        cells = [next((part for part in body.split(", ") if mark in part), "") for mark in marks]
+        steps = tuple(head.split(", "))
+        lettered = all(step.rpartition(" ")[2] in self._marked.letters for step in steps)
+        whole = body and lettered and not _MARKS.search(head) and all(cells) and len(set(cells)) == len(cells)
+        return (head, cells, steps) if whole else ("", (), ())
 
     @cached_property
     def _leaves(self) -> int:

@@ -8,14 +8,21 @@ shown, and goes down the rows with the largest value so far:
     4 A, 7 B: 7 B
     Answer: B
 
-A weight above 1 multiplies first (``3*34=102, 102+27=129``). With κ = 0, or where the question weighs one
-column alone, nothing has to be added, and the rationale compares at once. In a wording without a table the
-rationale begins with the rows (``A 2 2``). Where points are asked for, a line before all others says what
-they are given to and which of the columns count, since both follow from the question alone:
+A weight above 1 multiplies first (``3*34=102, 102+27=100+29=129``), and where a number has three digits,
+hundreds and the rest are added in two steps (``386+317=600+103=703``). With κ = 0, or where the question
+weighs one column alone, nothing has to be added, and the rationale compares at once. In a wording without a
+table the rationale begins with the rows (``A 2 2``). Where points are asked for, it always does; a line
+before them says what points are given to and which of the columns count, since both follow from the question
+alone, and one after them what the better act means for the program that is rated, or for the first of two:
 
     swerve by all
+    stay 3 3
+    swerve 0 7
     3 stay, 7 swerve: 7 swerve
+    best swerve, rated swerve: 100
     Rating: 100
+
+Where no column counts, the first of these lines says so, and is the only one.
 
 Comparisons copy both numbers with their labels before the larger one is copied again, since small models
 decide badly and copy well (see `ludens.training.data.completions`).
@@ -23,7 +30,7 @@ decide badly and copy well (see `ludens.training.data.completions`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ludens.preferences.consequences import Weights
 
@@ -62,15 +69,25 @@ def table_rationale(
     return lines, None if tied else best
 
 
-def question_line(rated: str, weights: Weights) -> str:
-    """Return the line that says what points are given to, and which of the columns count.
+def points_rationale(rows: Sequence[Row], weights: Weights, programs: Mapping[str, str]) -> list[str]:
+    """Return the lines of a rationale for a question that asks for points.
 
     Args:
-        rated: the program that is rated, or those that share the points, with their labels.
+        rows: the rows as the prompt shows them, from the top.
         weights: the weights of the two columns in this question.
+        programs: the program that is rated, as ``{"": "swerve"}``, or both that share the points, by their
+            labels.
     """
     columns = {(True, False): "alone", (False, True): "all", (True, True): "both"}
-    return f"{rated} by {columns.get((bool(weights.alone), bool(weights.together)), 'neither')}"
+    counts = columns.get((bool(weights.alone), bool(weights.together)))
+    about = ", ".join(f"{label} {program}".strip() for label, program in programs.items())
+    if counts is None:
+        return [f"{about} by neither: the same"]
+    lines, best = table_rationale(rows, weights, tabulated=False)
+    label, rated = next(iter(programs.items()))
+    given = 100 if best == rated else 0
+    ending = [] if best is None else [f"best {best}, {label or 'rated'} {rated}: {given}"]
+    return [f"{about} by {counts}", *lines, *ending]
 
 
 def _sums(alone: int, together: int, weights: Weights) -> tuple[str, int]:
@@ -84,4 +101,13 @@ def _sums(alone: int, together: int, weights: Weights) -> tuple[str, int]:
     parts = [(weights.alone, alone), (weights.together, together)]
     steps = [f"{weight}*{number}={weight * number}" for weight, number in parts if weight > 1]
     first, second = (weight * number for weight, number in parts)
-    return ", ".join([*steps, f"{first}+{second}={first + second}"]), first + second
+    return ", ".join([*steps, f"{first}+{second}={_carried(first, second)}{first + second}"]), first + second
+
+
+def _carried(first: int, second: int) -> str:
+    """Return the hundreds and the rest of a sum, where a number has three digits: whoever writes from the
+    left would have to know the first digit before the carry.
+    """
+    hundreds = 100 * (first // 100 + second // 100)
+    rest = first + second - hundreds
+    return f"{hundreds}+{rest}=" if hundreds and {hundreds, rest} != {first, second} else ""

@@ -18,7 +18,7 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.preferences.consequences import Consequences, Weights
 from ludens.training.data.example import Asks, Domain, Example, Reasoning
-from ludens.training.data.table_rationale import question_line, table_rationale
+from ludens.training.data.table_rationale import points_rationale, table_rationale
 
 POINTS = ("0", "50", "100")
 """The answers where points are asked for."""
@@ -164,10 +164,10 @@ def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
     answer = labels[options.index(taken)]
     ending = _ending(case.asks, answer, order, reasoning)
     lines: list[str] = []
-    if reasoning != "none":
+    if reasoning != "none" and case.asks == "choice":
         lines, _ = table_rationale(rows, case.weights, tabulated=is_table(framing))
-        if case.asks != "choice":
-            lines.insert(0, question_line(_rated(case, order), case.weights))
+    elif reasoning != "none":
+        lines = points_rationale(rows, case.weights, _rated(case, order))
     return Example(
         prompt=messages,
         completion="\n".join([*lines, ending]),
@@ -203,14 +203,12 @@ def _margin(worth: Mapping[str, float], best: frozenset[str]) -> float:
     return max(worth.values()) - max(others) if others else float("inf")
 
 
-def _rated(case: Case, order: int) -> str:
-    """Return what points are given to: the program that is rated, or both with their labels."""
+def _rated(case: Case, order: int) -> dict[str, str]:
+    """Return the program that is rated, without a label, or both that share points, by their labels."""
     acts = case.consequences.options
     if case.asks == "rating":
-        return acts[case.rises]
-    return ", ".join(
-        f"{label} {acts[place]}" for label, place in zip(PROGRAMS, rotation(2, order), strict=True)
-    )
+        return {"": acts[case.rises]}
+    return {label: acts[place] for label, place in zip(PROGRAMS, rotation(2, order), strict=True)}
 
 
 def _ending(asks: Asks, answer: str, order: int, reasoning: Reasoning) -> str:

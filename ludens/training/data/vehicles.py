@@ -7,8 +7,9 @@ the dilemmas have a number of pedestrians near the threshold m/κ, where homo mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,14 +36,25 @@ from ludens.preferences.consequences import weights_of
 from ludens.training.data.example import Asks
 from ludens.training.data.tables import Case
 
-ADOPTION_SHARE = 0.2
-"""Share of the cases that are adoption games."""
+KINDS: Mapping[tuple[str, str], int] = MappingProxyType(
+    {
+        ("av_adoption", "choice"): 1,
+        ("av_dilemma", "choice"): 2,
+        ("av_dilemma", "rating"): 3,
+        ("av_dilemma", "allocation"): 3,
+    }
+)
+"""How examples are divided by family and kind of answer. Points are asked for in many questions, and which of
+the columns counts differs between them. Our choice.
+"""
+ADOPTION_SHARE = 0.15
+"""Share of the cases drawn that are adoption games."""
 CERTAINTIES = (1.0, 1.0, 0.9, 0.75, 0.5, 0.25, 0.1)
 COMPANY = ("co-worker", "family member", "child", "stranger")
 ACCIDENTS = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1)
 """Probabilities of an accident in adoption games."""
 SYMMETRIES = (0.25, 0.5, 0.75, 1.0)
-ACT_SHARE = 0.4
+ACT_SHARE = 0.3
 """Share of the dilemmas that ask for an act; the other questions share the rest."""
 
 

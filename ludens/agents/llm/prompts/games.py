@@ -22,6 +22,7 @@ from ludens.agents.llm.prompts.own import FRAMING, OwnTemplate, own_labels
 from ludens.agents.llm.prompts.surfaces import (
     PAYOFFS,
     TABLE,
+    VARIED,
     is_table,
     is_varied,
     neutral_words,
@@ -159,13 +160,14 @@ def _rendered(
     names = tuple(turn.options[place].name for place in shown)
     phrases = phrased.get(turn.node, {} if template is None else dict(zip(names, names, strict=True)))
     words = tuple(phrases[name] for name in names if name in phrases)
-    return _prompt(
+    prompt = _prompt(
         said,
         _Asked(source, persona, "again.j2", answering),
         labels,
         shown,
         words if len(words) == len(shown) and _differ(words) else (),
     )
+    return replace(prompt, letters=source.letters, phrases=phrased)
 
 
 def _lettered(source: _Source, turn: Turn, most: int) -> _Source:
@@ -378,14 +380,19 @@ def _varied(framing: str, turn: Turn) -> _Source:
     if not isinstance(turn.game, GameTree):
         raise WordingError(f"Framing {framing!r} has no wording for {turn.game.name}: take neutral or table.")
     how, name = neutral_words(framing), f"{NEUTRAL}/{ANY}"
+    told = {node.label: node.options for node in turn.game.information_sets}
+    # What others did before is told by letters, which other nodes' options do not have then.
+    phrases = {} if "reputation" in turn.facts else how.phrases(told)
 
     def rendered(context: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         rows = context["outcomes"]
         outcomes = [rows[place] for place in how.order(len(rows))]
-        said = dict(context) | {"words": how.words, "outcomes": outcomes}
-        return str(WORDINGS.environment.get_template(name).make_module(said)).strip(), {}
+        words = {**how.said, "phrases": phrases}
+        said = dict(context) | {"words": words, "outcomes": outcomes}
+        return str(WORDINGS.environment.get_template(name).make_module(said)).strip(), phrases
 
-    return _Source(framing, name, how.letters, rendered, (name,), f"{framing} {how.words}")
+    text = f"{framing} {WORDINGS.read(f'{VARIED}/grammar.toml')}"
+    return _Source(framing, name, how.letters, rendered, (name,), text)
 
 
 def _own(template: OwnTemplate, turn: Turn) -> _Source:

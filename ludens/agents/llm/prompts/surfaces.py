@@ -70,33 +70,82 @@ class Words:
 
     Attributes:
         letters: labels of options.
-        words: the phrases, by their names in ``neutral/any.j2``.
-        sequence, number: decide the order of outcomes.
+        said: the other choices, by their names in ``neutral/any.j2``.
+        sequence, number: decide the order of outcomes, and what options are called.
+        named: whether options have names, and are no mere letters.
     """
 
     letters: tuple[str, ...]
-    words: Mapping[str, str]
+    said: Mapping[str, Any]
     sequence: str
     number: int
+    named: bool
 
     def order(self, count: int) -> tuple[int, ...]:
         """Return the order in which so many outcomes are listed."""
         return _sequence(self.sequence, count, self.number)
+
+    def phrases(self, options: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+        """Return what each node's options are called; nothing where they are letters, and where there are
+        more nodes, or options of a node, than there are lists of names, or names in one.
+        """
+        lists = grammar(VARIED)["deeds"]
+        if not self.named or len(options) > len(lists):
+            return {}
+        rng = random.Random(f"deeds {self.number}")
+        drawn = [rng.sample(names, len(names)) for names in rng.sample(lists, len(options))]
+        if any(len(names) > len(few) for names, few in zip(options.values(), drawn, strict=True)):
+            return {}
+        return {
+            node: dict(zip(names, some, strict=False))
+            for (node, names), some in zip(options.items(), drawn, strict=True)
+        }
+
+    def cells(self, points: Sequence[str]) -> list[str]:
+        """Return what an outcome's line says of each person's payoff."""
+        names, word = self.said["people"], self.said["person"]
+        people = [*names, *(f"{word} {place + 1}" for place in range(len(names), len(points)))]
+        told = zip(people, points, strict=False)
+        return [
+            self.said["cell"].format(person=who, gets=self.said["gets"], points=each) for who, each in told
+        ]
+
+    def path(self, line: str, points: Sequence[str]) -> str:
+        """Return what the line of an outcome with these payoffs says of the moves that lead there; nothing
+        where it is no such line.
+        """
+        cells = self.cells(points)
+        paid = self.said["joint"].join(reversed(cells) if self.said["backwards"] else cells)
+        before, _, after = self.said["row"].format(path="\0", cells=paid).partition("\0")
+        whole = line.startswith(before) and line.endswith(after)
+        return line[len(before) : len(line) - len(after)] if whole else ""
 
 
 @lru_cache(maxsize=4096)
 def neutral_words(framing: str) -> Words:
     """Return the words of a surface of the neutral framing, such as ``varied/17``."""
     number = int(framing.partition("/")[2])
-    rng, said = random.Random(f"{VARIED} {number}"), grammar(VARIED)
-    drawn = {key: rng.choice(choices) for key, choices in said.items()}
+    rng, lists = random.Random(f"{VARIED} {number}"), grammar(VARIED)
+    drawn = {key: rng.choice(choices) for key, choices in lists.items()}
     gets, got = drawn["gets"]
     chooses, chose, acts = drawn["chooses"]
+    if drawn["named"] and acts.strip() in ("takes", "plays"):  # no verbs for whatever is done
+        chooses, chose, acts = "decides for", "decided for", ":"
+    elif drawn["named"] and not acts:
+        acts = ":"
+    unit, behind = drawn["units"]
     you, own, owned = drawn["you"]
-    words = {name: drawn[name] for name in ("intro", "title", "suppose", "ask", "option")}
-    words |= {"gets": gets, "got": got, "chooses": chooses, "chose": chose, "acts": acts}
-    words |= {"you": you, "own": own, "owned": owned, "person": drawn["persons"]}
-    return Words(tuple(drawn["letters"].split()), words, drawn["sequences"], number)
+    texts = {"intro": drawn["intro"], "title": drawn["title"], "own": own, "owned": owned}
+    said = {name: text.format(points=unit) for name, text in texts.items()}
+    said |= {name: drawn[name] for name in ("suppose", "ask", "option", "then", "backwards", "rules_first")}
+    said |= {"gets": gets, "got": got, "chooses": chooses, "chose": chose, "acts": acts, "you": you}
+    # What follows "if" holds for all payoffs before it, which a semicolon would put apart.
+    apart = drawn["rows"].endswith("{path}") and drawn["joints"] not in (", ", " and ")
+    said |= {"row": drawn["rows"], "joint": ", " if apart else drawn["joints"]}
+    said |= {"cell": drawn["cells"].replace("{points}", f"{{points}}{behind}")}
+    numbered, *names = drawn["persons"]
+    said |= {"person": "Person" if names else numbered, "people": [numbered, *names] if names else []}
+    return Words(tuple(drawn["letters"].split()), said, drawn["sequences"], number, drawn["named"])
 
 
 def _sequence(name: str, count: int, number: int | None) -> tuple[int, ...]:

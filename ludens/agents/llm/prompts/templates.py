@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -37,6 +37,8 @@ class Prompt:
             labels.
         reread: a function from the reason why a reply could not be read to the text that asks again.
         wording: framing, template, content hash, and this order.
+        letters: the labels that options of this and of other nodes may have, in order.
+        phrases: what options of game trees are called, by node and name; empty where they are letters.
 
     Raises:
         UsageError: a message cannot be written in UTF-8, and so not be sent.
@@ -48,6 +50,8 @@ class Prompt:
     words: tuple[str, ...]
     reread: Callable[[str], str]
     wording: Wording
+    letters: tuple[str, ...] = ()
+    phrases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for message in self.messages:
