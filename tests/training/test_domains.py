@@ -108,9 +108,11 @@ def expected_line(example, weights):
     counts = columns[min(weights.alone, 1), min(weights.together, 1)]
     acts = {"swerve": "swerve", "stay on course": "stay"}
     text = example.prompt[1]["content"]
-    if example.asks == "allocation":
-        found = re.findall(r"^([AB]): cars that (swerve|stay on course)", text, re.MULTILINE)
-        return f"{', '.join(f'{label} {acts[act]}' for label, act in found)} by {counts}"
+    if example.asks != "rating":
+        found = re.findall(
+            r"^([AB]): (?:cars that )?(swerve|stay on course)", text, re.MULTILINE | re.IGNORECASE
+        )
+        return f"{', '.join(f'{label} {acts[act.lower()]}' for label, act in found)} by {counts}"
     asked = re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text)
     return f"{acts[asked[0]]} by {counts}"
 
@@ -154,28 +156,36 @@ def test_rationales_can_be_checked_line_by_line(made):
             given = given.removeprefix("A: ")
         elif example.asks == "rating":
             given = example.answer
-        if example.asks != "choice":
+        if by_name := example.asks != "choice" or not is_table(example.framing):
             said, lines = lines[0], lines[1:]
             assert said == expected_line(example, weights)
             if said.endswith("by neither: the same"):
                 assert (lines, given) == ([], "50")
                 continue
             rated = re.match(r"(?:A )?(\w+)", said)[1]
-            if given != "50":
-                best = {"100": rated, "0": {"stay": "swerve", "swerve": "stay"}[rated]}[given]
+            other = {"stay": "swerve", "swerve": "stay"}[rated]
+            if example.asks == "choice":
+                best = rated if example.answer == "A" else other
+                assert lines.pop() == f"best {best}: {example.answer}"
+            elif given != "50":
+                best = {"100": rated, "0": other}[given]
                 who = "A" if example.asks == "allocation" else "rated"
                 assert lines.pop() == f"best {best}, {who} {rated}: {given}"
+            if not said.endswith("by both"):
+                column = said.rpartition(" ")[2]
+                assert lines[-1].startswith(f"{column}: ")
+                lines[-1] = lines[-1].removeprefix(f"{column}: ")
         read = Checked(lines, weights)
         rows = shown_rows(example) if is_table(example.framing) else read.rows
         assert len(rows) >= 2
-        if example.asks != "choice":
+        if by_name:
             assert read.rows == rows
         expected = [
             (weights.alone * alone + weights.together * together, label) for label, alone, together in rows
         ]
         assert read.values == expected
         top = [label for value, label in expected if value == max(expected)[0]]
-        if example.asks == "choice":
+        if not by_name:
             assert set(top) == {example.answer}
         else:
             assert sorted(top) == ["stay", "swerve"] if given == "50" else top == [best]

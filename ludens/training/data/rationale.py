@@ -21,9 +21,9 @@ integers without a common divisor: sums are compared instead of averages, and in
 decimals.
 
 The form of the rationale is our choice. It is made for small models, which copy well and decide badly, so
-that lines depend on earlier lines as little as possible. Costs of 0 are subtracted like all others, and for κ
-> 0 the rationale is the same at every turn until all rules are compared, although some replies have shorter
-rationales; only its first line names the turn.
+that lines depend on earlier lines as little as possible. The first line names the turn, so that the rows that
+count follow from it. Costs of 0 are subtracted like all others, and for κ > 0 the rationale is the same at
+every turn until all rules are compared, although some replies have shorter rationales.
 """
 
 from __future__ import annotations
@@ -322,7 +322,7 @@ class RationaleWriter:
         if self.moral:
             items, totals, _ = self._all(None)
         else:
-            items, totals = [], {}
+            items, totals = [TurnLine(None)], {}
             for b in self.order:
                 items += self._copies(b, None if self.whole_rows else self.plan.first)
                 sums, totals[b] = self._expected(b)
@@ -333,9 +333,10 @@ class RationaleWriter:
 
     def _reply(self, b: int, option: str | None) -> tuple[list[Line], frozenset[str]]:
         if not self.moral:
+            turn = TurnLine(self.plan.branches[b].option)
             items = self._copies(b, None if self.whole_rows else self.plan.second)
             cells, own = self._owns(b)
-            return [*items, *cells, self._among("own", b, own)], self._names(b, own)
+            return [turn, *items, *cells, self._among("own", b, own)], self._names(b, own)
         items, totals, replies = self._all(self.plan.branches[b].option)
         own, moral = replies[b]
         kantian, selfish = self._names(b, moral), self._names(b, own)

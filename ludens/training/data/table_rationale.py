@@ -11,14 +11,16 @@ shown, and goes down the rows with the largest value so far:
 A weight above 1 multiplies first (``3*34=102, 102+27=100+29=129``), and where a number has three digits,
 hundreds and the rest are added in two steps (``386+317=600+103=703``). With κ = 0, or where the question
 weighs one column alone, nothing has to be added, and the rationale compares at once. In a wording without a
-table the rationale begins with the rows (``A 2 2``). Where points are asked for, it always does; a line
-before them says what points are given to and which of the columns count, since both follow from the question
-alone, and one after them what the better act means for the program that is rated, or for the first of two:
+table the rationale begins with the rows (``A 2 2``).
+
+Dilemmas in sentences, and all questions for points, name acts and not their labels. A line before the rows
+says what is asked about and which of the columns count, since both follow from the question alone, and one
+after the comparison what the better act means for the answer:
 
     swerve by all
     stay 3 3
     swerve 0 7
-    3 stay, 7 swerve: 7 swerve
+    all: 3 stay, 7 swerve: 7 swerve
     best swerve, rated swerve: 100
     Rating: 100
 
@@ -69,24 +71,32 @@ def table_rationale(
     return lines, None if tied else best
 
 
-def points_rationale(rows: Sequence[Row], weights: Weights, programs: Mapping[str, str]) -> list[str]:
-    """Return the lines of a rationale for a question that asks for points.
+def act_rationale(
+    rows: Sequence[Row], weights: Weights, acts: Mapping[str, str], *, points: bool
+) -> list[str]:
+    """Return the lines of a rationale about acts by their names.
 
     Args:
-        rows: the rows as the prompt shows them, from the top.
+        rows: the rows as the prompt shows them, from the top, with the names of acts.
         weights: the weights of the two columns in this question.
-        programs: the program that is rated, as ``{"": "swerve"}``, or both that share the points, by their
-            labels.
+        acts: the act that is rated, as ``{"": "swerve"}``, or both by their labels.
+        points: whether points are asked for, and not one of the labels.
     """
     columns = {(True, False): "alone", (False, True): "all", (True, True): "both"}
     counts = columns.get((bool(weights.alone), bool(weights.together)))
-    about = ", ".join(f"{label} {program}".strip() for label, program in programs.items())
+    about = ", ".join(f"{label} {act}".strip() for label, act in acts.items())
     if counts is None:
         return [f"{about} by neither: the same"]
     lines, best = table_rationale(rows, weights, tabulated=False)
-    label, rated = next(iter(programs.items()))
-    given = 100 if best == rated else 0
-    ending = [] if best is None else [f"best {best}, {label or 'rated'} {rated}: {given}"]
+    if counts != "both":
+        lines[-1] = f"{counts}: {lines[-1]}"
+    label, rated = next(iter(acts.items()))
+    if best is None:
+        ending = []
+    elif points:
+        ending = [f"best {best}, {label or 'rated'} {rated}: {100 if best == rated else 0}"]
+    else:
+        ending = [f"best {best}: {next(name for name, act in acts.items() if act == best)}"]
     return [f"{about} by {counts}", *lines, *ending]
 
 

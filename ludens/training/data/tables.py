@@ -18,7 +18,7 @@ from ludens.envs import Turn
 from ludens.errors import UsageError
 from ludens.preferences.consequences import Consequences, Weights
 from ludens.training.data.example import Asks, Domain, Example, Reasoning
-from ludens.training.data.table_rationale import points_rationale, table_rationale
+from ludens.training.data.table_rationale import act_rationale, table_rationale
 
 POINTS = ("0", "50", "100")
 """The answers where points are asked for."""
@@ -164,10 +164,12 @@ def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
     answer = labels[options.index(taken)]
     ending = _ending(case.asks, answer, order, reasoning)
     lines: list[str] = []
-    if reasoning != "none" and case.asks == "choice":
-        lines, _ = table_rationale(rows, case.weights, tabulated=is_table(framing))
+    if reasoning != "none" and case.asks == "choice" and is_table(framing):
+        lines, _ = table_rationale(rows, case.weights)
     elif reasoning != "none":
-        lines = points_rationale(rows, case.weights, _rated(case, order))
+        acts = _rated(case, order) if case.asks != "choice" else dict(zip(labels, options, strict=True))
+        named = [(acts.get(label, label), alone, together) for label, alone, together in rows]
+        lines = act_rationale(named, case.weights, acts, points=case.asks != "choice")
     return Example(
         prompt=messages,
         completion="\n".join([*lines, ending]),
