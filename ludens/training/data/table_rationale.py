@@ -8,10 +8,9 @@ shown, and goes down the rows with the largest value so far:
     4 A, 7 B: 7 B
     Answer: B
 
-A weight above 1 multiplies first (``3*34=102, 102+27=100+29=129``), and where a number has three digits,
-hundreds and the rest are added in two steps (``386+317=600+103=703``). With κ = 0, or where the question
-weighs one column alone, nothing has to be added, and the rationale compares at once. In a wording without a
-table the rationale begins with the rows (``A 2 2``).
+A weight above 1 multiplies first (``3*34=102, 102+27=129``). With κ = 0, or where the question weighs one
+column alone, nothing has to be added, and the rationale compares at once. In a wording without a table the
+rationale begins with the rows (``A 2 2``).
 
 Dilemmas in sentences, and all questions for points, name acts and not their labels. A line before the rows
 says what is asked about and which of the columns count, since both follow from the question alone, and one
@@ -111,13 +110,4 @@ def _sums(alone: int, together: int, weights: Weights) -> tuple[str, int]:
     parts = [(weights.alone, alone), (weights.together, together)]
     steps = [f"{weight}*{number}={weight * number}" for weight, number in parts if weight > 1]
     first, second = (weight * number for weight, number in parts)
-    return ", ".join([*steps, f"{first}+{second}={_carried(first, second)}{first + second}"]), first + second
-
-
-def _carried(first: int, second: int) -> str:
-    """Return the hundreds and the rest of a sum, where a number has three digits: whoever writes from the
-    left would have to know the first digit before the carry.
-    """
-    hundreds = 100 * (first // 100 + second // 100)
-    rest = first + second - hundreds
-    return f"{hundreds}+{rest}=" if hundreds and {hundreds, rest} != {first, second} else ""
+    return ", ".join([*steps, f"{first}+{second}={first + second}"]), first + second
