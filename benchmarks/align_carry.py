@@ -145,7 +145,8 @@ def page(groups: Mapping[str, Sequence[AlignmentResult]]) -> str:
             "Made by `python benchmarks/align_carry.py --write benchmarks/align_carry.md`: the embedded "
             "model (135 million parameters) on two cores without a GPU. What is trained and asked: "
             "[docs/align.md](../docs/align.md). Shares are in per cent, with 95 % intervals. Alignments that "
-            "were not made yet, and questions that were not asked yet, have no numbers.",
+            "were not made yet, and questions that were not asked yet, have no numbers. Data sets are those "
+            "of the version that made them; docs/align.md says what has changed since.",
             "",
             "## As wanted and as measured",
             "",

@@ -160,7 +160,7 @@ def test_rationales_can_be_checked_line_by_line(made):
             other = {"stay": "swerve", "swerve": "stay"}[rated]
             if example.asks == "choice":
                 best = rated if example.answer == "A" else other
-                assert lines.pop() == f"best {best}: {example.answer}"
+                assert lines.pop() == f"best {best}, {said.partition(' by ')[0]}: {example.answer}"
             elif given != "50":
                 best = {"100": rated, "0": other}[given]
                 who = "A" if example.asks == "allocation" else "rated"
@@ -272,12 +272,12 @@ def test_markets_that_differ_by_a_shift_of_qualities_and_outside_good_have_one_k
 def test_domains_and_answers_are_balanced_and_the_card_says_what_labels_them(made, tmp_path):
     kappa, data = made
     counts = [sum(example.domain == domain for example in data.train) for domain in ALL]
-    assert counts == [77, 77, 26]
+    assert counts == [90, 60, 30]
     kinds = Counter((e.family, e.asks) for e in data.train if e.domain == "av")
     parts = {"choice": 2, "rating": 3, "allocation": 3}
     for (family, asks), count in kinds.items():
         part = 1 if family == "av_adoption" else parts[asks]
-        assert abs(count - 77 * part / 9) < 1
+        assert abs(count - 60 * part / 9) < 1
     ratings = Counter(e.answer for e in data.train if e.asks == "rating")
     assert max(ratings.values()) - min(ratings.values()) <= 1
     acts = [e.optimal[0] for e in data.train if e.family == "av_dilemma" and e.node == "act"]

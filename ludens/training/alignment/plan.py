@@ -204,8 +204,7 @@ class Plan:
     def framings(self) -> tuple[str, ...]:
         """The wordings of training."""
         if self.surfaces:
-            # Each is used equally often; other words are what is hardest to learn.
-            return (*FRAMINGS, VARIED, VARIED, TABLE)
+            return (*FRAMINGS, VARIED, TABLE)
         games = training_framings() if self.paraphrases else FRAMINGS
         return (*games, TABLE) if self.tabled else games
 

@@ -63,9 +63,9 @@ FEWEST_GAMES = 512
 """Least number of games drawn per family, if the range allows; labels are balanced by choosing among them."""
 FEWEST_ALONE = 96
 """The same for families whose games are not solved together."""
-PARTS: Mapping[str, int] = MappingProxyType({"games": 3, "av": 3, "pricing": 1})
-"""How a data set of several domains is divided: by what there is to learn. Markets have one wording, the
-table, which is learnt in any domain; dilemmas have few wordings and many questions. Our choice.
+PARTS: Mapping[str, int] = MappingProxyType({"games": 3, "av": 2, "pricing": 1})
+"""How a data set of several domains is divided: by the number of wordings that each has, since the table,
+which all of them have, is learnt in any of them. Our choice.
 """
 _TOGETHER = 64  # examples written together
 
@@ -118,7 +118,7 @@ def build_dataset(
         near_margin: largest margin near indifference, as a share of the payoff scale; at least 0.
         phrasings: number of phrasings of the reasoning, at least 1.
         domains: ``"games"``, ``"av"`` (dilemmas and the adoption game) and ``"pricing"``, which share the
-            examples as 3 : 3 : 1 (`PARTS`). The last two need α = β = 0, and believe that rivals keep their
+            examples as 3 : 2 : 1 (`PARTS`). The last two need α = β = 0, and believe that rivals keep their
             last prices and other cars their programs.
         surfaces: number of surfaces that are drawn for the framings ``table`` and ``varied``; 0 for the plain
             ones alone.

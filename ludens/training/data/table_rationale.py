@@ -95,7 +95,7 @@ def act_rationale(
     elif points:
         ending = [f"best {best}, {label or 'rated'} {rated}: {100 if best == rated else 0}"]
     else:
-        ending = [f"best {best}: {next(name for name, act in acts.items() if act == best)}"]
+        ending = [f"best {best}, {about}: {next(name for name, act in acts.items() if act == best)}"]
     return [f"{about} by {counts}", *lines, *ending]
 
 
