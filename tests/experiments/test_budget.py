@@ -26,6 +26,12 @@ def study(server, **more):
     )
 
 
+def priced(made, prices):
+    return BenchStudy(
+        made.config.with_policies(lambda policy: {**policy, **prices} if policy != str(policy) else policy)
+    )
+
+
 def answers(path):
     with Run(path) as run:
         return [
@@ -70,12 +76,9 @@ def test_money_stops_a_run_and_counts_what_earlier_sessions_cost(tmp_path):
     prices = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.25}
     with Loopback(otherwise=say(ANSWER)) as server:
         made = study(server, replicates=2, concurrency=3, budget=Budget(cost=1.0))
-        priced = made.config.with_policies(
-            lambda policy: {**policy, **prices} if policy != str(policy) else policy
-        )
         path = tmp_path / "r.db"
         with pytest.raises(BudgetSpentError, match=r"\$1.00 of \$1.00.*--max-cost 2"):
-            run_study(BenchStudy(priced), path)
+            run_study(priced(made, prices), path)
         assert server.count == 4
         with pytest.raises(BudgetSpentError, match=r"\$1.50 of \$1.50"):
             resume(path, budget={"cost": 1.5})
@@ -89,10 +92,7 @@ def test_prices_of_one_run_are_not_those_of_the_next(tmp_path):
     with Loopback(otherwise=say(ANSWER)) as server:
         for number, more in enumerate([prices, {}, {**prices, "input_cost_per_token": 0.125}, {}]):
             made = study(server, concurrency=1)
-            priced = made.config.with_policies(
-                lambda policy, more=more: {**policy, **more} if policy != str(policy) else policy
-            )
-            calls = run_study(BenchStudy(priced), tmp_path / f"{number}.db").rows("calls")
+            calls = run_study(priced(made, more), tmp_path / f"{number}.db").rows("calls")
             costs.append({(call["prompt_tokens"], call["completion_tokens"], call["cost"]) for call in calls})
     first, second, third, fourth = costs
     assert all(cost == prompt * 0.5 + reply * 0.25 for prompt, reply, cost in first)
@@ -147,11 +147,8 @@ def test_a_server_that_counts_no_tokens_keeps_to_limits_too(tmp_path):
         server.usage = False
         for number, limit in enumerate([{"tokens": 500}, {"cost": 0.5}]):
             made = study(server, replicates=3, concurrency=1, budget=limit)
-            priced = made.config.with_policies(
-                lambda policy: {**policy, **prices} if policy != str(policy) else policy
-            )
             with pytest.raises(BudgetSpentError):
-                run_study(BenchStudy(priced), tmp_path / f"{number}.db")
+                run_study(priced(made, prices), tmp_path / f"{number}.db")
             calls = Run(tmp_path / f"{number}.db").rows("calls")
             assert calls
             assert all("counted" in call["marks"] and call["prompt_tokens"] > 20 for call in calls)

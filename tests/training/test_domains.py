@@ -107,8 +107,8 @@ def expected_line(example, weights):
             r"^([AB]): (?:cars that )?(swerve|stay on course)", text, re.MULTILINE | re.IGNORECASE
         )
         return f"{', '.join(f'{label} {acts[act.lower()]}' for label, act in found)} by {counts}"
-    asked = re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text)
-    return f"{acts[asked[0]]} by {counts}"
+    (asked,) = set(re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text))
+    return f"{acts[asked]} by {counts}"
 
 
 def shown_rows(example):

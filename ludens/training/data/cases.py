@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ludens.training.data.tables import Case, PlannedCase, drawn_framing, drawn_
 from ludens.training.data.vehicles import KINDS, draw_vehicles
 
 Draw = Callable[[np.random.Generator], Iterator[Case]]
+_Key = TypeVar("_Key")
 
 SPARE = 1.5
 """How many times as many cases are drawn as are needed, so that answers can be balanced."""
@@ -98,9 +99,7 @@ class CasePlanner:
         """
         if not count:
             return []
-        kinds: dict[tuple[str, str], list[Case]] = {}
-        for case in pool:
-            kinds.setdefault((case.family, case.asks), []).append(case)
+        kinds = _grouped(pool, lambda case: (case.family, case.asks))
         shares = divided(count, [KINDS.get(kind, 1) for kind in kinds])
         chosen = [
             case
@@ -126,11 +125,16 @@ def _balanced(
     if not levels:
         return list(itertools.islice(itertools.cycle(pool), count))
     first, *others = levels
-    groups: dict[object, list[Case]] = {}
-    for case in pool:
-        groups.setdefault(first(case), []).append(case)
+    groups = _grouped(pool, first)
     shares = zip(groups.values(), even(count, len(groups), rng), strict=True)
     return [case for group, share in shares for case in _balanced(group, share, others, rng)]
+
+
+def _grouped(pool: Sequence[Case], key: Callable[[Case], _Key]) -> dict[_Key, list[Case]]:
+    groups: dict[_Key, list[Case]] = {}
+    for case in pool:
+        groups.setdefault(key(case), []).append(case)
+    return groups
 
 
 def divided(count: int, parts: Sequence[int]) -> list[int]:

@@ -13,7 +13,7 @@ leads to in numbers (`ludens.agents.llm.prompts.tables`), in every domain.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
 from typing import Any, Literal
 
@@ -160,14 +160,13 @@ def _rendered(
     names = tuple(turn.options[place].name for place in shown)
     phrases = phrased.get(turn.node, {} if template is None else dict(zip(names, names, strict=True)))
     words = tuple(phrases[name] for name in names if name in phrases)
-    prompt = _prompt(
+    return _prompt(
         said,
-        _Asked(source, persona, "again.j2", answering),
+        _Asked(source, persona, "again.j2", answering, phrased),
         labels,
         shown,
         words if len(words) == len(shown) and _differ(words) else (),
     )
-    return replace(prompt, letters=source.letters, phrases=phrased)
 
 
 def _lettered(source: _Source, turn: Turn, most: int) -> _Source:
@@ -414,12 +413,15 @@ def _differ(words: Sequence[str]) -> bool:
 
 @dataclass(frozen=True)
 class _Asked:
-    """How a prompt came to be: its source and persona, and the template that asks again."""
+    """How a prompt came to be: its source and persona, the template that asks again, and what options of all
+    nodes are called.
+    """
 
     source: _Source
     persona: str | None
     again: str
     answering: Mapping[str, Any]
+    phrases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def _prompt(
@@ -441,6 +443,8 @@ def _prompt(
             WORDINGS.hash(templates, source.text, own),
             (shown,),
         ),
+        letters=source.letters,
+        phrases=asked.phrases,
     )
 
 
