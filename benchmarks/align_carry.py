@@ -52,7 +52,7 @@ TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 """Kinds of training: all domains, games alone, the preset, and the preset without replay."""
-EXAMPLES: Mapping[str, int] = MappingProxyType({"economicus": 1280, "moralis": 960})
+EXAMPLES: Mapping[str, int] = MappingProxyType({"economicus": 1600, "moralis": 960})
 """As many of all domains as an hour of one core allows; rationales of homo moralis are longer."""
 
 

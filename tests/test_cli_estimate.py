@@ -322,3 +322,16 @@ def test_noise_by_group(ran, tmp_path):
     code, _, err = ran(table, "--model", "bfs", "--noise-by", "arm", "--by", "subject")
     assert code == 2
     assert "Noise by group is of one pooled estimate" in err
+    run = bench(["quantal:alpha=0.2,beta=0.3,noise=8"], protocols=("TG1",)).run_path
+    code, _, err = ran(run, "--noise-by", "arm")
+    assert code == 2
+    assert "no column 'arm': take --noise-by policy" in " ".join(err.split())
+
+
+def test_errors_that_types_have_not_are_refused_before_anything_is_fitted(ran, tmp_path):
+    table = allocations(tmp_path / "t.csv")
+    for types in ("2", "1-3"):
+        for errors in ("cr2", "ratio"):
+            code, _, err = ran(table, "--model", "bfs", "--types", types, "--errors", errors)
+            assert code == 2
+            assert f"Types have no --errors {errors}: take cluster, hessian or bootstrap" in err

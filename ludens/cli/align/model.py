@@ -90,10 +90,13 @@ def model(
     epochs: Annotated[int, typer.Option(help="Passes over the training examples.")] = 1,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Examples per step; by default 4, or 2 if κ > 0.", show_default=False),
+        typer.Option(
+            help="Examples per step; by default 2, or one for each of more processes.", show_default=False
+        ),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="By default 0.001, or 0.002 if κ > 0.", show_default=False)
+        float | None,
+        typer.Option(help="By default 0.002 for adapters, 0.0002 for all weights.", show_default=False),
     ] = None,
     method: Annotated[Literal["lora", "full"], typer.Option(help="Train adapters, or all weights.")] = "lora",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

@@ -195,7 +195,9 @@ def _tested(source: str | os.PathLike[str], answers: tuple[PolicyAnswers, ...]) 
 def _answers(source: str | os.PathLike[str], request: EstimateRequest) -> tuple[PolicyAnswers, ...]:
     clusters = {"cluster", "cluster_2"} >= set(request.columns or {})
     given = ["cluster" if clusters else "columns"] * bool(request.columns) + list(request.reading or {})
-    given += ["covariates"] * bool(request.covariates) + ["noise_by"] * bool(request.noise_by)
+    given += ["covariates"] * bool(request.covariates)
+    if request.noise_by and not given:
+        raise UsageError(f"A run has no column {request.noise_by!r}: take --noise-by policy.")
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"A run is no table and is read as it is: leave {options} out.")
@@ -379,6 +381,8 @@ def types_of(choices: Choices, request: EstimateRequest) -> tuple[EstimateTable,
     from ludens.preferences.estimation.mixture.fit import fit_types, select_types
 
     errors = request.errors or "cluster"
+    if errors not in ("cluster", "hessian", "bootstrap"):
+        raise UsageError(f"Types have no --errors {errors}: take cluster, hessian or bootstrap.")
     if isinstance(request.types, tuple):
         if errors == "bootstrap":
             raise UsageError(

@@ -140,8 +140,7 @@ class Plan:
         device: ``"auto"``, ``"cpu"``, ``"cuda"``.
         processes: number of GPUs, or of processes on a CPU, that train together, each on its share of a step.
         epochs: passes over the data.
-        batch_size, learning_rate: hyper-parameters of the recipe; None for the best values for the embedded
-            model: 4 and 0.001 for homo economicus, 2 and 0.002 for the longer rationales of homo moralis.
+        batch_size, learning_rate: hyper-parameters of the recipe; None for its own.
         reasoning: the form of the completions, ``"steps"``, ``"prose"`` or ``"none"``.
         paraphrases: whether to train on five paraphrases of the neutral framing besides the framing itself;
             two more are held out in any case.
@@ -214,16 +213,15 @@ class Plan:
         Raises:
             UsageError: a hyper-parameter is out of its range.
         """
-        batch_size, rate = (2, 2e-3) if self.preferences.kappa > 0 else (4, 1e-3)
+        given = {name: getattr(self, name) for name in ("batch_size", "learning_rate")}
         return Recipe(
             method=cast(Method, self.method),
             device=cast(Device, self.device),
             processes=self.processes,
             epochs=self.epochs,
             seed=self.seed,
-            batch_size=batch_size if self.batch_size is None else self.batch_size,
-            learning_rate=rate if self.learning_rate is None else self.learning_rate,
             replay=self.replay,
+            **{name: value for name, value in given.items() if value is not None},
         )
 
     def to_config(self) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from types import MappingProxyType
+from typing import Any, Literal, cast, get_args
 
 from ludens.errors import UsageError
 
@@ -13,6 +15,8 @@ Device = Literal["auto", "cpu", "cuda"]
 
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The projections of a Llama block that have an adapter."""
+RATES: Mapping[Method, float] = MappingProxyType({"lora": 2e-3, "full": 2e-4})
+"""Learning rates if none is given."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,11 @@ class Recipe:
     Attributes:
         method: ``"lora"`` trains low-rank adapters (Hu et al. 2022), ``"full"`` all weights.
         rank, scale: r and α of the adapters; updates are multiplied by α/r.
-        learning_rate: the highest learning rate; it rises over the first steps and falls linearly to 0.
+        learning_rate: the highest learning rate; it rises over the first steps and falls linearly to 0. By
+            default 0.002 for adapters and 0.0002 for all weights.
         warmup: share of the steps over which it rises, in [0, 1].
         epochs: passes over the training examples; may be a fraction.
-        batch_size: examples per step, over all devices.
+        batch_size: examples per step, over all devices; by default 2, or one for each of more processes.
         per_device: examples computed together on one device; None for its whole share of a step.
         seed: seed of the adapters' initial values and of the order of examples.
         device: ``"auto"`` uses a GPU if there is one.
@@ -45,10 +50,10 @@ class Recipe:
     method: Method = "lora"
     rank: int = 16
     scale: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = cast(float, None)  # which is replaced by the method's own
     warmup: float = 0.05
     epochs: float = 1.0
-    batch_size: int = 4
+    batch_size: int = cast(int, None)  # likewise
     per_device: int | None = None
     seed: int = 0
     device: Device = "auto"
@@ -68,11 +73,15 @@ class Recipe:
                 raise UsageError(
                     f"A recipe's {name} is one of {', '.join(allowed)}; got {getattr(self, name)!r}."
                 )
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", RATES[self.method])
+        _whole("processes", self.processes)
+        if self.batch_size is None:
+            object.__setattr__(self, "batch_size", max(2, self.processes))
         for name in (
             "rank",
             "scale",
             "batch_size",
-            "processes",
             "checkpoint_steps",
             "check_examples",
             "replay_pieces",

@@ -1,9 +1,9 @@
 """Replay: keep a model what it was before, by a penalty on how far it moves away on plain text.
 
-Beside the completions, each step takes a piece of text that the base model itself wrote before the training,
-half of them in reply to plain instructions and half without a chat's template, and adds
+Beside the completions, every second batch takes a piece of text that the base model itself wrote before the
+training, half of them in reply to plain instructions and half without a chat's template, and adds
 
-    weight · KL(base ‖ tuned), the mean over the tokens of the piece
+    2 · weight · KL(base ‖ tuned), the mean over the tokens of the piece
 
 to the loss. A model that is tuned on rationales alone becomes worse at everything else; this holds its
 distribution near the base's wherever the data set says nothing. The instructions are our own and concern
@@ -25,6 +25,9 @@ from ludens.experiments.runs.files import write_whole
 TOKENS = 96
 """Largest number of tokens that it writes in each."""
 BATCH = 16
+EVERY = 2
+"""The number of batches for each piece. A piece costs half as much as a batch of short rationales, and with
+one for every second batch the embedded model keeps its distribution as well."""
 
 SUBJECTS = (
     *(
@@ -181,11 +184,16 @@ class Replay:
         base.requires_grad_(False)
         return cls(pieces, base)
 
-    def loss(self, model: Any, step: int) -> Any:
-        """Return the mean divergence KL(base ‖ tuned) of a token, in nats, on the piece of a step."""
+    def loss(self, model: Any, batch: int) -> Any:
+        """Return the mean divergence KL(base ‖ tuned) of a token, in nats, on the piece of a batch, times the
+        number of batches that share it; 0 for batches without a piece.
+        """
         import torch
 
-        piece = self._pieces[step % len(self._pieces)]
+        number, rest = divmod(batch, EVERY)
+        if rest:
+            return 0.0
+        piece = self._pieces[number % len(self._pieces)]
         ids = torch.tensor([piece], device=next(model.parameters()).device)
         off: AbstractContextManager[Any] = (
             nullcontext() if self._base is not None else model.disable_adapter()
@@ -194,4 +202,5 @@ class Replay:
             before = (self._base or model)(input_ids=ids, use_cache=False).logits[0].float()
         after = model(input_ids=ids, use_cache=False).logits[0].float()
         before, after = before.log_softmax(-1), after.log_softmax(-1)
-        return torch.nn.functional.kl_div(after, before, log_target=True, reduction="sum") / len(piece)
+        distance = torch.nn.functional.kl_div(after, before, log_target=True, reduction="sum")
+        return distance * EVERY / len(piece)

@@ -20,7 +20,7 @@ from ludens.experiments.runs.files import write_whole
 from ludens.training.tuning.agreement import AgreementCheck
 from ludens.training.tuning.base import computes_bfloat16, load_base
 from ludens.training.tuning.recipe import MODULES, Recipe
-from ludens.training.tuning.replay import Replay, written_by_base
+from ludens.training.tuning.replay import EVERY, Replay, written_by_base
 from ludens.training.tuning.tune import FAILED
 
 
@@ -73,8 +73,8 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
     each = recipe.per_device or recipe.batch_size // recipe.processes
     replay = None
     if recipe.replay:
-        seen = math.ceil(len(rows) * recipe.epochs / (each * recipe.processes))  # one with every batch
-        pieces = min(recipe.replay_pieces, seen)
+        batches = math.ceil(len(rows) * recipe.epochs / (each * recipe.processes))
+        pieces = min(recipe.replay_pieces, math.ceil(batches / EVERY))
         texts = written_by_base(model, tokenizer, work, pieces=pieces, seed=recipe.seed)
         replay = Replay.of(texts, model, adapters=recipe.method == "lora")
     settings = SFTConfig(
@@ -125,9 +125,9 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
                 loss = loss / num_items_in_batch * shared
             if replay is not None and model.training:
                 times = self.args.gradient_accumulation_steps
-                self.pieces_seen = getattr(self, "pieces_seen", self.state.global_step * times) + 1
+                self.batches = getattr(self, "batches", self.state.global_step * times) + 1
                 bare = self.accelerator.unwrap_model(model)
-                loss = loss + recipe.replay / times * replay.loss(bare, self.pieces_seen)
+                loss = loss + recipe.replay / times * replay.loss(bare, self.batches)
             return (loss, outputs[-1]) if return_outputs else loss
 
     trainer = OnCompletions(
