@@ -330,7 +330,7 @@ def test_noise_by_group(ran, tmp_path):
 
 def test_errors_that_types_have_not_are_refused_before_anything_is_fitted(ran, tmp_path):
     table = allocations(tmp_path / "t.csv")
-    for types in ("2", "1-3"):
+    for types in ("2", "1..3"):
         for errors in ("cr2", "ratio"):
             code, _, err = ran(table, "--model", "bfs", "--types", types, "--errors", errors)
             assert code == 2
