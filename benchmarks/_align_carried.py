@@ -19,6 +19,7 @@ from ludens.training.alignment.plan import QUICK, Plan
 from ludens.training.alignment.tables import kappa_text, needed
 from ludens.training.evaluation.scores import Score
 from ludens.training.evaluation.sets import CARRIED
+from ludens.training.tuning import Recipe
 
 Group = Sequence[AlignmentResult]
 
@@ -37,9 +38,7 @@ _SHARES: Sequence[tuple[str, str, str]] = (
 )
 """Rows of shares: their titles, their sets, and what is wanted."""
 EMBEDDED = "local/smollm2-135m"
-_FURTHER = (
-    *("families", "payoffs", "method", "epochs", "batch_size", "learning_rate", "reasoning", "paraphrases"),
-)
+_FURTHER = ("families", "payoffs", "method", "epochs", "reasoning", "paraphrases")
 """Attributes of a plan that its title has where they are not the defaults."""
 _PAIRS = (("itself", "against itself"), ("myopic", "against a myopic firm"))
 
@@ -68,6 +67,10 @@ def title(result: AlignmentResult) -> str:
         for each in fields(Plan)
         if each.name in _FURTHER and getattr(plan, each.name) != each.default
     ]
+    default = Recipe(method=plan.recipe().method, processes=plan.processes).to_json()
+    used = result.tuning["recipe"]  # the plan leaves it to the version that tuned
+    steps = {"batch_size": "examples a step", "learning_rate": "learning rate"}
+    more += [f"{words} {used[name]:g}" for name, words in steps.items() if used[name] != default[name]]
     name = f"{plan.preferences.name}: {plan.examples} of {', '.join([trained, *more])}"
     return f"{name} (--quick)" if preset else name
 

@@ -337,7 +337,8 @@ def test_processes_are_as_many_as_there_are_gpus_at_most(tmp_path, monkeypatch):
         align(plan(device="cuda"), tmp_path / "a")
     assert not (tmp_path / "a").exists()
     with pytest.raises(UsageError, match="multiple of 3"):
-        plan(processes=3)
+        plan(processes=3, batch_size=4)
+    assert plan(processes=3).recipe().batch == 3
 
 
 def test_a_data_set_alone(tmp_path):
@@ -473,3 +474,9 @@ def test_an_alignment_asks_no_more_than_its_budget(tmp_path):
         align(wanted, tmp_path / "a", budget=Budget(calls=2))
     with Run(Files(tmp_path / "a").run("before", "exam")) as run:
         assert run.spending().calls == 2
+
+
+def test_sizes_take_lists_and_refuse_no_protocols():
+    assert Sizes(studies=[2], protocols=["TG5"]) == Sizes(studies=(2,), protocols=("TG5",))
+    with pytest.raises(UsageError, match="at least one protocol"):
+        Sizes(protocols=())

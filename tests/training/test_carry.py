@@ -137,11 +137,32 @@ def test_an_exam_of_all_domains_is_asked_stored_and_scored(asked, tmp_path):
         assert stored.manifest["config"]["questions"][-1]["case"]
 
 
+def test_prices_that_cannot_be_read_are_counted_and_asked_once(asked, tmp_path):
+    questions = [each for each in carried(asked) if each.set in ("prices: table", "dilemmas: table")]
+    with Loopback(otherwise=say("I cannot say.")) as server:
+        more = {"api_base": server.url, "api_key": "none", "reasoning": True}
+        tested = policy_under_test("mute", "openai/loopback", **more)
+        examine([tested], questions, tmp_path / "exam.db", target=MORAL).close()
+        assert len(server.requests) == len(questions) == 12
+    with Run(tmp_path / "exam.db") as stored:
+        assert stored.manifest["status"] == "done"
+    for score in load_result(ExamStudy, tmp_path / "exam.db").scores:
+        assert (score.invalid.value, score.right.value, score.agreement.value) == (1, 0, None)
+        assert score.oracle is None  # there is no question on which they could be compared
+
+
+def test_every_price_is_of_another_market(data):
+    asked = question_sets(data, MORAL, held_out=2, others=1, carry=12, seed=3)
+    prices = [question for question in asked if question.set == "prices: table"]
+    assert len({question.key for question in prices}) == len(prices) == 12
+
+
 def test_one_policy_asks_in_all_domains():
     policy = LLMPolicy("openai/x", framing="table/3", reasoning=True, votes=3, retries=1, order=1)
     firm = policy.for_game("bertrand")
     assert isinstance(firm, PricePolicy)
     assert (firm.settings.layout, firm.settings.reasoning, firm.settings.votes) == ("table/3", True, 3)
+    assert firm.settings.tries == 2
 
 
 def test_ratings_are_right_on_the_oracles_side():

@@ -15,6 +15,7 @@ from ludens.errors import UsageError
 from ludens.preferences import HOMO_ECONOMICUS, Preferences, homo_moralis, optimal_options, uniform_belief
 from ludens.training import DataSet, DataSetError, Payoffs, build_dataset
 from ludens.training.data.games import game_key, reserved_keys
+from ludens.training.tuning.rounds import regret_of
 
 KINDS = (HOMO_ECONOMICUS, homo_moralis(0.5), Preferences(0.5, 0.25, 0.3))
 
@@ -181,3 +182,10 @@ def test_a_data_set_is_the_same_in_other_processes(tmp_path, capsys):
     assert alone["hash"] == shared["hash"]
     for file in (tmp_path / "alone").glob("*.jsonl"):
         assert file.read_bytes() == (tmp_path / "shared" / file.name).read_bytes()
+
+
+@pytest.mark.parametrize("preferences", [HOMO_ECONOMICUS, homo_moralis(0.5)])
+def test_every_completion_in_drawn_wordings_is_read_as_its_own_answer(preferences):
+    """Whatever options are called."""
+    data = build_dataset(preferences, framings=["varied"], surfaces=400, examples=900, validation=0, test=0)
+    assert [example for example in data.train if regret_of(example, example.completion) != 0] == []

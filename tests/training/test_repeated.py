@@ -83,6 +83,17 @@ def test_a_model_is_told_its_history_and_what_it_cannot_say_ends_the_match(data,
     assert all(share.value is not None for share in only.rounds[:5])
 
 
+@pytest.mark.parametrize("family", ["prisoners_dilemma", "dictator", "trust"])
+def test_every_family_is_played_and_every_match_is_counted(tmp_path, family):
+    """Also games in which all move at once, and seats that never or seldom come to move."""
+    data = build_dataset(HOMO_ECONOMICUS, families=[family], examples=12, validation=0, test=4, seed=1)
+    matches = draw_matches(data, HOMO_ECONOMICUS, games=4, seed=1)
+    who = [PolicyUnderTest("x", {"spec": "homo_economicus"})]
+    found = played(who, matches, tmp_path / "a.db", 3, HOMO_ECONOMICUS)
+    assert [(each.partner, each.matches) for each in found] == [("itself", 4), ("random", 4)]
+    assert all(each.agreement.value == 1 for each in found)
+
+
 def test_what_cannot_be_played_is_refused(data, tmp_path):
     matches = draw_matches(data, MORAL, games=1)
     twice = [PolicyUnderTest("x", {"spec": "random"})] * 2

@@ -138,6 +138,8 @@ class LLMPolicy(RatingPolicy):
             # The same table stands in a market, where the layout names it.
             changed["layout"] = changed.pop("framing")
             changed["reasoning"] = settings.reasoning
+            if "retries" in changed:
+                changed["tries"] = 1 + changed["retries"]
             for name in ("order", "format", "retries", "invalid", "elicit"):
                 changed.pop(name, None)
         made = kind(self.model, **changed, **self.options)

@@ -69,6 +69,8 @@ _SET_BY_QUICK = frozenset(
     }
 )
 """The options that `--quick` sets."""
+_SET_BY_SMALL = frozenset({"questions", "periods", "studies"})
+"""The options that `--small` sets."""
 
 
 @align_app.command(ALIGN)
@@ -195,6 +197,8 @@ def model(
         "replay": replay,
         "sizes": sizes,
     }
+    if small:
+        refuse_given(ctx, _SET_BY_SMALL, "with --small, which sets it")
     if quick:
         refuse_given(ctx, _SET_BY_QUICK, "with --quick, which sets it")
         amounts = dict(QUICK)
@@ -252,7 +256,8 @@ def data(
     framings: Annotated[
         str | None,
         typer.Option(
-            help="Wordings, separated by commas; by default neutral, and table for further domains.",
+            help="Wordings, separated by commas; by default neutral, table for further "
+            "domains, and varied and table with --surfaces.",
             show_default=False,
         ),
     ] = None,

@@ -95,7 +95,8 @@ class QuestionStudy(Study[ConfigT, ResultT], Generic[ConfigT, ResultT]):
             if decision.status == "valid":
                 return EpisodeRecord(spec.index, labels, "done", self.payoffs(turn, decision))
             # A question that was not answered costs nobody anything, so there is nothing to forfeit.
-            kept = decision if decision.on_invalid == "abort" else replace(decision, on_invalid="drop")
+            aborts = decision.on_invalid == "abort" and self.abort_run
+            kept = decision if aborts else replace(decision, on_invalid="drop")
             paid = {turn.agent: 0.0} if self.pays else {}
             return unplayed(spec, turn, kept, paid, str(labels.get("policy", policy.name)))
 

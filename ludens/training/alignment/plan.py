@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from ludens.agents.llm.prompts.surfaces import TABLE, VARIED
 from ludens.agents.local.resolve import PREFIX, resolve
 from ludens.envs import PROTOCOLS
 from ludens.errors import LudensError, UsageError
@@ -20,7 +19,13 @@ from ludens.experiments.runs.files import write_whole
 from ludens.experiments.runs.seeds import check_seed
 from ludens.preferences import Preferences
 from ludens.preferences.consequences import check_selfish_or_moral
-from ludens.training.data.build import FRAMINGS, check_domains, check_surfaces, training_framings
+from ludens.training.data.build import (
+    FRAMINGS,
+    check_domains,
+    check_surfaces,
+    framings_of,
+    training_framings,
+)
 from ludens.training.data.example import check_reasoning
 from ludens.training.data.games import (
     Payoffs,
@@ -84,6 +89,11 @@ class Sizes:
     matches: int = 8
 
     def __post_init__(self) -> None:
+        for name in ("protocols", "studies"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, tuple(given))
+        if self.protocols == ():
+            raise UsageError("Name at least one protocol, or leave protocols out for all 18.")
         counts = ("held_out", "others", "thinking", "replicates", "periods", "carry", "repeated", "matches")
         for name in counts:
             value = getattr(self, name)
@@ -202,10 +212,8 @@ class Plan:
     @property
     def framings(self) -> tuple[str, ...]:
         """The wordings of training."""
-        if self.surfaces:
-            return (*FRAMINGS, VARIED, TABLE)
         games = training_framings() if self.paraphrases else FRAMINGS
-        return (*games, TABLE) if self.tabled else games
+        return framings_of(self.domains, self.surfaces, games)
 
     def recipe(self) -> Recipe:
         """Return the hyper-parameters of the tuning.
@@ -213,15 +221,15 @@ class Plan:
         Raises:
             UsageError: a hyper-parameter is out of its range.
         """
-        given = {name: getattr(self, name) for name in ("batch_size", "learning_rate")}
         return Recipe(
             method=cast(Method, self.method),
             device=cast(Device, self.device),
             processes=self.processes,
             epochs=self.epochs,
             seed=self.seed,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
             replay=self.replay,
-            **{name: value for name, value in given.items() if value is not None},
         )
 
     def to_config(self) -> dict[str, Any]:
@@ -244,7 +252,7 @@ class Plan:
         values["sizes"] = Sizes(**sizes)
         values["preferences"] = Preferences(**values["preferences"])
         values["families"] = None if values["families"] is None else tuple(values["families"])
-        values["domains"] = tuple(values["domains"])
+        values["domains"] = tuple(values.get("domains", ("games",)))
         payoffs = values.get("payoffs")
         values["payoffs"] = None if payoffs is None else tuple(Payoffs(**each) for each in payoffs)
         return cls(**values)

@@ -128,8 +128,8 @@ def _warnings(result: AlignmentResult) -> list[str]:
     said += [
         f"{score.policy}: {100 * (score.invalid.value or 0):.0f} % of its replies could not be read; its "
         "agreement is of the others."
-        for score in result.scores
-        if score.set == "all" and (score.invalid.value or 0) > _MUCH
+        for score in filter(None, map(result.overall, result.policies))
+        if (score.invalid.value or 0) > _MUCH
     ]
     said += forced(result)
     if result.files.no_gguf.exists():
@@ -146,14 +146,18 @@ def _replies(plan: Plan) -> str:
 
 def _facts(result: AlignmentResult) -> dict[str, Any]:
     plan, data = result.plan, result.data
-    recipe = plan.recipe()
+    recipe = result.tuning.get("recipe") or plan.recipe().to_json()
     facts = {
         "target": plan.preferences.name,
         "games": ", ".join(data.get("families", plan.families or ())),
         "examples": ", ".join(f"{count} {name}" for name, count in data.get("examples", {}).items()),
         "reasoning": plan.reasoning,
         "method": f"{plan.method}, {plan.epochs} epoch{'s' * (plan.epochs > 1)}, device {plan.device}",
-        "steps": f"of {recipe.batch_size} examples, learning rate {recipe.learning_rate:g}",
+        "steps": f"of {recipe['batch_size']} examples, learning rate {recipe['learning_rate']:g}",
+        "domains": ", ".join(plan.domains),
+        "surfaces": str(plan.surfaces or ""),
+        "replay": f"{plan.replay:g}" if plan.replay else "",
+        "rounds": str(plan.rounds or ""),
         "replies": _replies(plan),
         "seed": str(plan.seed),
         "data hash": str(data.get("hash", "")),

@@ -116,6 +116,10 @@ class AlignmentResult(Shown):
         """Return the score of a policy on a set, or None."""
         return next((m for m in self.scores if (m.policy, m.set) == (policy, name)), None)
 
+    def overall(self, policy: str) -> Score | None:
+        """Return the score of a policy on all questions: of several sets together, or of its only one."""
+        return self.score(policy, "all") or next((m for m in self.scores if m.policy == policy), None)
+
     def kappa(self, policy: str) -> Kappa | None:
         """Return the estimates of a policy's κ, or None."""
         return next((found for found in self.kappas if found.policy == policy), None)
@@ -249,13 +253,16 @@ def _samples(
     for by_policy in replies.values():
         if TUNED in by_policy and by_policy[TUNED].decision.calls and len(found) < most:
             base = by_policy.get(BASE) or by_policy.get(BASE_DIRECT)
-            call = by_policy[TUNED].decision.calls[0]
+            calls = by_policy[TUNED].decision.calls
+            call, counted = calls[0], ""
+            if len(calls) > 1:
+                counted = f", by a vote of {len(calls)} replies, of which this is the first"
             found.append(
                 Sample(
                     call.messages[-1]["content"],
                     base.decision.calls[0].reply if base and base.decision.calls else None,
                     call.reply,
-                    str(by_policy[TUNED].choice or by_policy[TUNED].decision.status),
+                    str(by_policy[TUNED].choice or by_policy[TUNED].decision.status) + counted,
                 )
             )
     return tuple(found)
@@ -299,7 +306,8 @@ def _tuning(plan: Plan, files: Files) -> dict[str, Any]:
         losses += [[steps + step, loss] for step, loss in card.get("losses", ())]
         steps += card.get("steps", 0)
     seconds = sum(float(card.get("seconds", 0)) for card in cards)
-    return last | {"losses": losses, "steps": steps, "seconds": seconds}
+    # Later rounds have the recipe of the first, at half its rate.
+    return last | {"losses": losses, "steps": steps, "seconds": seconds, "recipe": cards[0]["recipe"]}
 
 
 def _read(path: Path) -> dict[str, Any]:

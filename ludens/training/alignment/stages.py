@@ -228,6 +228,8 @@ def _ask(
 ) -> None:
     """Ask the questions of the exam, play the protocols, and run the transfer studies."""
     for title, path, study in _runs(plan, files, asked, when):
+        if is_done(path):  # also where the folder has moved, and its models are named otherwise
+            continue
         with begin(title) as progress, allowance.of(path) as budget:
             limited = study if budget is None else type(study)(study.config.changed(budget=budget))
             complete(limited, path, progress=progress)
@@ -381,13 +383,13 @@ def _tune(plan: Plan, data: DataSet, asked: tuple[Question, ...], files: Files, 
     from ludens.training.tuning.rounds import next_round
 
     recipe = plan.recipe()
+    if files.card.exists():
+        return
     if not plan.rounds:
         tune(plan.base, data, files.tuned, recipe=recipe, progress=progress)
         return
-    if files.card.exists():
-        return
     before = tune(plan.base, data, files.round(0), recipe=recipe, progress=progress)
-    gentle = replace(recipe, learning_rate=recipe.learning_rate / 2)
+    gentle = replace(recipe, learning_rate=recipe.rate / 2)
     found: list[dict[str, Any]] = []
     if files.rounds.exists():
         found = json.loads(files.rounds.read_text(encoding="utf-8"))
@@ -428,14 +430,15 @@ def _pool(plan: Plan, data: DataSet, asked: tuple[Question, ...]) -> DataSet:
 
 def _export(files: Files) -> None:
     """Write the GGUF file, or the reason why this kind of model cannot be written as one."""
-    from ludens.training.tuning import TuningError, export
+    from ludens.training.tuning import export
+    from ludens.training.tuning.tune import NoGgufError
 
     if files.gguf.exists() or files.no_gguf.exists():
         return
     try:
         with _quiet():
             export(files.tuned, files.gguf, format="gguf")
-    except TuningError as error:
+    except NoGgufError as error:
         write_whole(files.no_gguf, f"{error}\n")
 
 

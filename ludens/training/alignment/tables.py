@@ -112,7 +112,7 @@ def _carried(result: AlignmentResult) -> Table:
         "cannot be told from chance). Needed: how many questions give an "
         "interval of ±10 points around right of all. The oracle is right everywhere by definition."
     )
-    headers = ("agrees", "right of all", "agrees with economicus", "regret", "κ", "asked", "needed")
+    headers = ("agrees", "right of all", "agrees with economicus", "regret", "κ", "answered", "needed")
     return Table.of(
         "What carried", caption, headers, zip(names, rows, strict=True), corner="who: domain, surface"
     )
@@ -159,11 +159,11 @@ def _behaviour(result: AlignmentResult) -> Table:
                 )
             )
     caption = (
-        "Per cent. Cooperation and, beside it, what the target's oracle does on the same questions; regret "
-        "as a share of the game's payoff range; the slope is the change of cooperation, as a share, per "
-        "point of temptation T − R; right of all counts unreadable and refused replies as not right. Answer "
-        "mass: the part of a model's probability that lay on the options where answers were read from "
-        "log-probabilities; in small the lowest."
+        "Per cent. Cooperation and, beside it, what the target's oracle does on the questions that were "
+        "answered readably; regret as a share of the game's payoff range; the slope is the change of "
+        "cooperation, as a share, per point of temptation T − R; right of all counts unreadable and refused "
+        "replies as not right. Answer mass: the part of a model's probability that lay on the options where "
+        "answers were read from log-probabilities; in small the lowest."
     )
     headers = (
         "cooperates", "the oracle", "agrees with economicus", "regret", "slope in T − R", "right of all",
@@ -322,7 +322,7 @@ def _ability(result: AlignmentResult) -> Table:
 
 def forced(result: AlignmentResult) -> list[str]:
     """Return a sentence on every policy whose answers rest on a small part of the model's probability."""
-    scores = [result.score(who, "all") or result.score(who, "held-out") for who in result.policies]
+    scores = map(result.overall, result.policies)
     return [
         low_mass_sentence(found.policy, found.answer_mass)
         for found in scores

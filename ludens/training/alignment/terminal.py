@@ -31,7 +31,7 @@ def print_result(result: AlignmentResult, console: Console) -> None:
     lost = [
         f"{who} {percent(found.invalid.value)} %"
         for who in result.policies
-        if (found := result.score(who, "all") or result.score(who, "held-out")) and found.invalid.value
+        if (found := result.overall(who)) and found.invalid.value
     ]
     if lost:
         say(console, f"Unreadable replies: {', '.join(lost)}.", "dim")

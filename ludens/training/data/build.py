@@ -106,9 +106,10 @@ def build_dataset(
         belief: as for `ludens.agents.OraclePolicy`.
         framings: names of framings, each used equally often; one that stands in the list twice is used twice
             as often. `training_framings` returns the neutral one and its paraphrases, and ``varied`` is the
-            neutral one in the words of a surface. None for the neutral one, and where other domains than
-            games are asked for also ``table``. Dilemmas are worded in ``neutral`` and ``table``, the adoption
-            game and markets in ``table`` alone.
+            neutral one in the words of a surface.
+            None for the neutral one, where other domains than games are asked for also ``table``, and with
+            surfaces also ``varied`` and ``table``. Dilemmas are worded in ``neutral`` and ``table``,
+            the adoption game and markets in ``table`` alone.
         payoffs: the range of the payoffs, (low, high), in points; or several ranges, all with as many games
             of a family as the range with the fewest. Families whose numbers are no payoffs are drawn near
             their published games, see `ludens.training.data.games`.
@@ -142,7 +143,7 @@ def build_dataset(
             raise UsageError(f"The number of examples to {name} is a whole number; got {count!r}.")
     areas = check_domains(domains)
     if framings is None:
-        framings = FRAMINGS if areas == ("games",) else (*FRAMINGS, TABLE)
+        framings = framings_of(areas, surfaces)
     if isinstance(framings, str) or not framings:
         raise UsageError(f"Name at least one framing, as a list; got {framings!r}.")
     for framing in framings:
@@ -341,6 +342,19 @@ def _uncollected() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def framings_of(domains: Sequence[str], surfaces: int, games: tuple[str, ...] = FRAMINGS) -> tuple[str, ...]:
+    """Return the framings of a data set if none are named.
+
+    Args:
+        domains: see `build_dataset`.
+        surfaces: see `build_dataset`; they take the place of paraphrases.
+        games: those of games without surfaces.
+    """
+    if surfaces:
+        return (*FRAMINGS, VARIED, TABLE)
+    return games if tuple(domains) == ("games",) else (*games, TABLE)
 
 
 def training_framings() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -176,11 +177,12 @@ def case_prosocial(case: str) -> int:
 
 
 def draw_cases(preferences: Preferences, taken: frozenset[str], seed: int) -> Iterator[Case]:
-    """Yield cases of dilemmas, adoption games and markets in turn, none with a key in `taken` and none at
-    which the preferences are indifferent between options.
+    """Yield cases of dilemmas, adoption games and markets in turn, none with a key in `taken`, none at which
+    the preferences are indifferent between options, and each in another market.
     """
     rng = np.random.default_rng([seed, 0xCA44])
-    sources = draw_vehicles(preferences.kappa, rng), draw_markets(preferences.kappa, rng)
+    histories = groupby(draw_markets(preferences.kappa, rng), key=lambda case: case.key)
+    sources = draw_vehicles(preferences.kappa, rng), (next(cases) for _, cases in histories)
     while True:
         for source in sources:
             for case in source:

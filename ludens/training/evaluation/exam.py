@@ -211,6 +211,8 @@ class ExamStudy(QuestionStudy[ExamConfig, "ExamResult"]):
     title = "questions to a tuned model and to the policies it is compared with"
     columns: ClassVar[Columns] = {"sets": SETS}
     grows = frozenset({"policies", "questions"})
+    # A price that cannot be read ends a market, but no exam.
+    abort_run: ClassVar[bool] = False
 
     @cached_property
     def policies(self) -> Mapping[str, Mapping[str, Any]]:

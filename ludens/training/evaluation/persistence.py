@@ -130,18 +130,26 @@ def persistence(
 ) -> tuple[Persistence, ...]:
     """Return the persistence of every policy, framing and partner, in order of appearance."""
     groups: dict[tuple[str, str, str], list[DecisionRecord]] = {}
+    matches: dict[tuple[str, str, str], set[int]] = {}
     for record in decisions:
         labels = record.labels
+        key = (str(labels["policy"]), str(labels["framing"]), str(labels["partner"]))
+        # A second mover may never come to move.
+        matches.setdefault(key, set()).add(record.episode)
         if labels["partner"] == "itself" or record.agent == f"player_{labels['seat']}":
-            key = (str(labels["policy"]), str(labels["framing"]), str(labels["partner"]))
             groups.setdefault(key, []).append(record)
-    return tuple(_of(key, found, target, rounds, seed) for key, found in groups.items())
+    return tuple(
+        _of(key, groups.get(key, []), target, matches=len(played), rounds=rounds, seed=seed)
+        for key, played in matches.items()
+    )
 
 
 def _of(
     key: tuple[str, str, str],
     records: Sequence[DecisionRecord],
     target: Preferences,
+    *,
+    matches: int,
     rounds: int,
     seed: int,
 ) -> Persistence:
@@ -173,8 +181,8 @@ def _of(
     ended = {record.episode: record.decision.status for record in records}
     return Persistence(
         *key,
-        len(ended),
-        wilson(sum(status != "valid" for status in ended.values()), len(ended)),
+        matches,
+        wilson(sum(status != "valid" for status in ended.values()), matches),
         len(seen),
         agreement("all", seen),
         agreement("first", first),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from ludens.envs.tree.family import Family
 from ludens.errors import UsageError
 from ludens.experiments.runs.budget import Budget
 from ludens.experiments.runs.recorder import OnProgress, Recorder
@@ -163,7 +164,9 @@ class RepeatedStudy(Study[RepeatedConfig, "RepeatedResult"]):
 
     def _seated(self, labels: Labels) -> PlayOne:
         family = family_named(labels["family"])
-        rules = {"payoffs": labels["payoffs"], "rounds": self.config.rounds, "roles": "fixed"}
+        rules = {"payoffs": labels["payoffs"], "rounds": self.config.rounds}
+        if isinstance(family, Family):  # where all move at once, seats do not change roles
+            rules["roles"] = "fixed"
         environments = EnvironmentMaker({"id": family.environment, **rules})
         spec = dict(self.policies[labels["policy"]])
         if labels["framing"] != NO_FRAMING:
@@ -220,10 +223,12 @@ def draw_matches(
     taken = {example.game for example in (*data.train, *data.validation)}
     trained = tuple(dict.fromkeys(each.family for each in data.train if each.domain == "games"))
     families = find_families(trained or None)
-    pools = []
+    pools, movers = [], {}
     for family in families:
         drawn = draw_games(family, Payoffs(1, 9), 64 + 8 * games, rng)
         values = [tuple(float(value) for value in game.parameters.values()) for game in drawn]
+        moving = {node.role for game in drawn for node in game.information_sets}
+        movers[family.name] = [place for place, role in enumerate(family.roles) if role in moving]
         pools.append(
             [
                 (family.name, payoffs)
@@ -249,7 +254,7 @@ def draw_matches(
             family=name,
             payoffs=payoffs,
             partner=partner,
-            seat=place // len(families) % 2 if partner == "random" else 0,
+            seat=movers[name][place // len(families) % len(movers[name])] if partner == "random" else 0,
             framing=framing,
         )
         for framing in framings

@@ -55,7 +55,8 @@ class Score:
         right: share of all answers that are optimal for the target.
         regret: mean regret of readable answers, as a share of the payoff range.
         cooperation: share of the prosocial option among readable answers.
-        oracle: share of the prosocial option in the choices of the target's oracle on the same questions.
+        oracle: share of the prosocial option in the choices of the target's oracle on the questions that were
+            answered readably, as for `cooperation`.
         invalid, refused, low_mass: shares of unreadable replies, of refusals, and of answers with too little
             of the probability on the options.
         answer_mass, lowest_mass: where answers were read from log-probabilities, the mean and the lowest part
@@ -189,7 +190,7 @@ def _score(
     kind = [(float(shares[question.prosocial]), question) for question, shares in usable]
     oracle = [
         (question.prosocial in best) / len(best)
-        for question, _ in entries
+        for question, _ in usable
         for best in [question.optimal(preferences)]
     ]
     states = [record.decision.status for _, record in ended]
@@ -226,8 +227,8 @@ def _score(
 
 
 def _game(question: Question) -> tuple[object, ...]:
-    """Return what the bootstrap draws: the game, dilemma or market of a question."""
-    return question.family, question.payoffs, question.case
+    """Return what the bootstrap draws: the game, the numbers of people, or the market of a question."""
+    return question.family, question.key if question.case else question.payoffs
 
 
 def _regret(question: Question, shares: np.ndarray, preferences: Preferences) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ludens.agents.llm.reading.choices import read_choice
 from ludens.experiments.runs.files import write_whole
-from ludens.training.tuning.base import computes_bfloat16
+from ludens.training.tuning.base import computes_bfloat16, plainly
 from ludens.training.tuning.recipe import Recipe
 
 BATCH = 32
@@ -137,9 +137,9 @@ def replies(
             with torch.no_grad(), half:
                 written = model.generate(
                     **given,
-                    max_new_tokens=longest + longest // 4 + 8,
-                    do_sample=sampled,
-                    pad_token_id=tokenizer.pad_token_id,
+                    generation_config=plainly(
+                        model, tokenizer, tokens=longest + longest // 4 + 8, sampled=sampled
+                    ),
                 )
             length = given["input_ids"].shape[1]
             found += [tokenizer.decode(reply[length:], skip_special_tokens=True) for reply in written]

@@ -20,6 +20,33 @@ def computes_bfloat16(device: str) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def plainly(model: Any, tokenizer: Any, *, tokens: int, sampled: bool) -> Any:
+    """Return the configuration by which a model generates from its own distribution, at temperature 1 and
+    without truncation or penalties, or greedily. What a model's own configuration says otherwise does not
+    hold, and neither do the defaults of Transformers, which keep 50 tokens.
+
+    Args:
+        model: a causal language model.
+        tokenizer: its tokenizer.
+        tokens: largest number of tokens.
+        sampled: whether tokens are drawn, by torch's global generator.
+    """
+    from transformers import GenerationConfig
+
+    own = model.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+    return GenerationConfig(
+        do_sample=sampled,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        repetition_penalty=1.0,
+        max_new_tokens=tokens,
+        eos_token_id=sorted(ends),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
 def load_base(reference: Reference, *, trained: bool, device: str = "cpu") -> tuple[Any, Any]:
     """Load a model, with its adapter merged, and its tokenizer.
 

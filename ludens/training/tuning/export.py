@@ -12,7 +12,7 @@ from ludens.agents.local.resolve import Reference, resolve
 from ludens.errors import UsageError
 from ludens.training.tuning.base import load_base
 from ludens.training.tuning.gguf_file import Weights, write_gguf
-from ludens.training.tuning.tune import TuningError
+from ludens.training.tuning.tune import NoGgufError, TuningError
 
 Format = Literal["safetensors", "gguf"]
 
@@ -36,7 +36,8 @@ def export(
 
     Raises:
         UsageError: an argument is invalid, or `out` exists; nothing was written.
-        TuningError: the files cannot be written, or the model cannot be one GGUF file.
+        NoGgufError: the model cannot be one GGUF file.
+        TuningError: the files cannot be written.
         LocalModelError: there is no such model.
     """
     if format not in get_args(Format):
@@ -49,7 +50,7 @@ def export(
     reference = resolve(str(model))
     base = reference.base or reference
     if format == "gguf" and base.kind not in ("embedded", "gguf"):
-        raise TuningError(
+        raise NoGgufError(
             f"{model} builds on {base.name}, which is not a GGUF file whose metadata could be kept: export "
             "it as safetensors, and convert those with llama.cpp's convert_hf_to_gguf.py."
         )

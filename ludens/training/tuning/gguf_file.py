@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ludens.training.tuning.tune import TuningError
+from ludens.training.tuning.tune import NoGgufError
 
 Weights = Literal["F32", "BF16", "Q8_0"]
 
@@ -32,14 +32,14 @@ def write_gguf(state: Mapping[str, Any], pattern: Path, target: Path, weights: W
         weights: the type of matrices; vectors stay float32.
 
     Raises:
-        TuningError: the pattern is not a Llama model, or one of its tensors is missing.
+        NoGgufError: the pattern is not a Llama model, or one of its tensors is missing.
     """
     import gguf
 
     reader = gguf.GGUFReader(str(pattern))
     architecture = reader.fields["general.architecture"].contents()
     if architecture != _ARCHITECTURE:
-        raise TuningError(
+        raise NoGgufError(
             f"{pattern.name} is a model of the kind {architecture!r}; only {_ARCHITECTURE!r} is written as "
             "GGUF here: export it as safetensors, and convert those with llama.cpp's convert_hf_to_gguf.py."
         )
@@ -62,7 +62,7 @@ def write_gguf(state: Mapping[str, Any], pattern: Path, target: Path, weights: W
     writer.add_file_type(getattr(gguf.LlamaFileType, {"F32": "ALL_F32"}.get(weights, f"MOSTLY_{weights}")))
     for old in reader.tensors:
         if old.name not in tensors:
-            raise TuningError(f"The tuned model has no {old.name}, which {pattern.name} has.")
+            raise NoGgufError(f"The tuned model has no {old.name}, which {pattern.name} has.")
         values = tensors[old.name].float().cpu().numpy()
         if old.name.endswith("attn_q.weight"):
             values = _interleaved(values, heads)

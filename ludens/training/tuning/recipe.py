@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from ludens.errors import UsageError
 
@@ -26,11 +26,12 @@ class Recipe:
     Attributes:
         method: ``"lora"`` trains low-rank adapters (Hu et al. 2022), ``"full"`` all weights.
         rank, scale: r and α of the adapters; updates are multiplied by α/r.
-        learning_rate: the highest learning rate; it rises over the first steps and falls linearly to 0. By
-            default 0.002 for adapters and 0.0002 for all weights.
-        warmup: share of the steps over which it rises, in [0, 1].
+        learning_rate: the highest learning rate, which rises over the first steps and falls linearly to 0;
+            None for 0.002 for adapters and 0.0002 for all weights, see `rate`.
+        warmup: share of the steps over which it rises, in [0, 1).
         epochs: passes over the training examples; may be a fraction.
-        batch_size: examples per step, over all devices; by default 2, or one for each of more processes.
+        batch_size: examples per step, over all devices; None for the fewest, but 2, that divide among the
+            devices, see `batch`.
         per_device: examples computed together on one device; None for its whole share of a step.
         seed: seed of the adapters' initial values and of the order of examples.
         device: ``"auto"`` uses a GPU if there is one.
@@ -50,10 +51,10 @@ class Recipe:
     method: Method = "lora"
     rank: int = 16
     scale: int = 32
-    learning_rate: float = cast(float, None)  # which is replaced by the method's own
+    learning_rate: float | None = None
     warmup: float = 0.05
     epochs: float = 1.0
-    batch_size: int = cast(int, None)  # likewise
+    batch_size: int | None = None
     per_device: int | None = None
     seed: int = 0
     device: Device = "auto"
@@ -73,46 +74,51 @@ class Recipe:
                 raise UsageError(
                     f"A recipe's {name} is one of {', '.join(allowed)}; got {getattr(self, name)!r}."
                 )
-        if self.learning_rate is None:
-            object.__setattr__(self, "learning_rate", RATES[self.method])
-        _whole("processes", self.processes)
-        if self.batch_size is None:
-            object.__setattr__(self, "batch_size", max(2, self.processes))
         for name in (
             "rank",
             "scale",
-            "batch_size",
+            "processes",
             "checkpoint_steps",
             "check_examples",
             "replay_pieces",
         ):
             _whole(name, getattr(self, name))
-        for name in ("per_device", "threads", "check_steps", "patience"):
+        for name in ("batch_size", "per_device", "threads", "check_steps", "patience"):
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name))
         _whole("seed", self.seed, least=0)
-        _number("learning_rate", self.learning_rate, math.inf)
+        _number("learning_rate", self.rate, math.inf)
         _number("epochs", self.epochs, math.inf)
         _number("enough", self.enough, 1.0)
-        if self.replay != 0:
-            _number("replay", self.replay, math.inf)
+        _number("replay", self.replay, math.inf, positive=False)
         if not isinstance(self.warmup, int | float) or not 0 <= self.warmup < 1:
             raise UsageError(f"A recipe's warmup is a share from 0 up to below 1; got {self.warmup!r}.")
-        each = self.per_device or self.batch_size
-        if self.batch_size % (each * self.processes) and self.per_device is not None:
+        each = self.per_device or self.batch
+        if self.batch % (each * self.processes) and self.per_device is not None:
             raise UsageError(
-                f"A step's {self.batch_size} examples do not divide into {self.processes} process(es) of "
+                f"A step's {self.batch} examples do not divide into {self.processes} process(es) of "
                 f"{each}: choose a batch_size that is a multiple of {each * self.processes}."
             )
-        if self.batch_size % self.processes:
+        if self.batch % self.processes:
             raise UsageError(
-                f"A step's {self.batch_size} examples do not divide into {self.processes} processes: choose "
+                f"A step's {self.batch} examples do not divide into {self.processes} processes: choose "
                 f"a batch_size that is a multiple of {self.processes}."
             )
 
+    @property
+    def rate(self) -> float:
+        """The highest learning rate."""
+        return RATES[self.method] if self.learning_rate is None else self.learning_rate
+
+    @property
+    def batch(self) -> int:
+        """Examples per step, over all devices."""
+        together = (self.per_device or 1) * self.processes
+        return together * math.ceil(2 / together) if self.batch_size is None else self.batch_size
+
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values from which an equal recipe can be made."""
-        return asdict(self)
+        """Return JSON values from which a recipe of the same training can be made."""
+        return {**asdict(self), "learning_rate": self.rate, "batch_size": self.batch}
 
 
 def _whole(name: str, value: object, least: int = 1) -> None:
@@ -120,12 +126,14 @@ def _whole(name: str, value: object, least: int = 1) -> None:
         raise UsageError(f"A recipe's {name} is a whole number of at least {least}; got {value!r}.")
 
 
-def _number(name: str, value: object, most: float) -> None:
+def _number(name: str, value: object, most: float, *, positive: bool = True) -> None:
     if (
         not isinstance(value, int | float)
         or isinstance(value, bool)
-        or not 0 < value <= most
+        or not 0 <= value <= most
+        or (positive and value == 0)
         or value == math.inf
     ):
         limit = f" and at most {most:g}" if most < math.inf else ""
-        raise UsageError(f"A recipe's {name} is a number above 0{limit}; got {value!r}.")
+        least = "above" if positive else "of at least"
+        raise UsageError(f"A recipe's {name} is a number {least} 0{limit}; got {value!r}.")

@@ -1,6 +1,6 @@
 """Replay: keep a model what it was before, by a penalty on how far it moves away on plain text.
 
-Beside the completions, every second batch takes a piece of text that the base model itself wrote before the
+Beside the completions, every second step takes a piece of text that the base model itself wrote before the
 training, half of them in reply to plain instructions and half without a chat's template, and adds
 
     2 · weight · KL(base ‖ tuned), the mean over the tokens of the piece
@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from ludens.experiments.runs.files import write_whole
+from ludens.training.tuning.base import plainly
 
 TOKENS = 96
 """Largest number of tokens that it writes in each."""
 BATCH = 16
 EVERY = 2
-"""The number of batches for each piece. A piece costs half as much as a batch of short rationales, and with
-one for every second batch the embedded model keeps its distribution as well."""
+"""The number of steps for each piece. A piece costs half as much as a step of short rationales, and with one
+in every second step the embedded model keeps its distribution as well."""
 
 SUBJECTS = (
     *(
@@ -136,10 +137,9 @@ def written_by_base(model: Any, tokenizer: Any, work: Path, *, pieces: int, seed
                 prompts[start : start + BATCH], return_tensors="pt", padding=True, add_special_tokens=False
             ).to(model.device)
             with torch.no_grad():
-                out = model.generate(
-                    **given, max_new_tokens=TOKENS, do_sample=True, pad_token_id=tokenizer.pad_token_id
-                )
-            ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+                how = plainly(model, tokenizer, tokens=TOKENS, sampled=True)
+                out = model.generate(**given, generation_config=how)
+            ends = {*how.eos_token_id, tokenizer.pad_token_id}
             for row, mask in zip(out.tolist(), given["attention_mask"].tolist(), strict=True):
                 begin, length = mask.index(1), len(mask)
                 end = next((place for place in range(length, len(row)) if row[place] in ends), len(row))
@@ -184,13 +184,13 @@ class Replay:
         base.requires_grad_(False)
         return cls(pieces, base)
 
-    def loss(self, model: Any, batch: int) -> Any:
-        """Return the mean divergence KL(base ‖ tuned) of a token, in nats, on the piece of a batch, times the
-        number of batches that share it; 0 for batches without a piece.
+    def loss(self, model: Any, step: int) -> Any:
+        """Return the mean divergence KL(base ‖ tuned) of a token, in nats, on the piece of a step, times the
+        number of steps that share it; 0 for steps without a piece.
         """
         import torch
 
-        number, rest = divmod(batch, EVERY)
+        number, rest = divmod(step, EVERY)
         if rest:
             return 0.0
         piece = self._pieces[number % len(self._pieces)]

@@ -39,6 +39,10 @@ class TuningError(LudensError):
     """Raised when a training fails, or something that it needs is missing."""
 
 
+class NoGgufError(TuningError):
+    """Raised for a model that cannot be written as one GGUF file."""
+
+
 @dataclass(frozen=True)
 class Tuned:
     """A tuned model.

@@ -70,21 +70,15 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
     model, tokenizer = load_base(resolve(base), trained=recipe.method == "full", device=device)
     rows = read_rows(work / "train.jsonl")
     train = Dataset.from_list([{key: row[key] for key in ("prompt", "completion")} for row in rows])
-    each = recipe.per_device or recipe.batch_size // recipe.processes
-    replay = None
-    if recipe.replay:
-        batches = math.ceil(len(rows) * recipe.epochs / (each * recipe.processes))
-        pieces = min(recipe.replay_pieces, math.ceil(batches / EVERY))
-        texts = written_by_base(model, tokenizer, work, pieces=pieces, seed=recipe.seed)
-        replay = Replay.of(texts, model, adapters=recipe.method == "lora")
+    each = recipe.per_device or recipe.batch // recipe.processes
     settings = SFTConfig(
         output_dir=str(work / "checkpoints"),
         seed=recipe.seed,
         data_seed=recipe.seed,
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=each,
-        gradient_accumulation_steps=recipe.batch_size // (each * recipe.processes),
-        learning_rate=recipe.learning_rate,
+        gradient_accumulation_steps=recipe.batch // (each * recipe.processes),
+        learning_rate=recipe.rate,
         lr_scheduler_type="linear",
         warmup_steps=recipe.warmup,
         weight_decay=0.0,
@@ -103,13 +97,24 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
         dataloader_pin_memory=not cpu,
         ddp_find_unused_parameters=False,
     )
+    replay = None
+    if recipe.replay:
+        model.to(settings.device)
+        steps = math.ceil(len(rows) * recipe.epochs / recipe.batch)
+        pieces = min(recipe.replay_pieces, math.ceil(steps / EVERY))
+        texts = written_by_base(model, tokenizer, work, pieces=pieces, seed=recipe.seed)
+        replay = Replay.of(texts, model, adapters=recipe.method == "lora")
 
     class OnCompletions(SFTTrainer):  # type: ignore[misc]  # TRL is read as untyped
         """A trainer that computes the output layer only at the tokens of completions.
 
         With a vocabulary of tens of thousands, this layer costs as much as the rest of a small model, and
-        four of five tokens belong to prompts, which do not enter the loss. The loss is the same.
+        four of five tokens belong to prompts, which do not enter the loss. The loss is the same. What replay
+        adds to it is logged beside it.
         """
+
+        replayed_in = -1
+        replayed = 0.0
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -123,12 +128,19 @@ def _trainer(work: Path, base: str, recipe: Recipe) -> tuple[Any, AgreementCheck
             else:  # counted over all devices, and averaged over them afterwards
                 shared = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
                 loss = loss / num_items_in_batch * shared
-            if replay is not None and model.training:
-                times = self.args.gradient_accumulation_steps
-                self.batches = getattr(self, "batches", self.state.global_step * times) + 1
-                bare = self.accelerator.unwrap_model(model)
-                loss = loss + recipe.replay / times * replay.loss(bare, self.batches)
+            step = self.state.global_step
+            if replay is not None and model.training and self.replayed_in != step:
+                self.replayed_in = step  # not again in the next batch of the step
+                penalty = recipe.replay * replay.loss(self.accelerator.unwrap_model(model), step + 1)
+                self.replayed = float(penalty)
+                loss = loss + penalty
             return (loss, outputs[-1]) if return_outputs else loss
+
+        def log(self, logs: dict[str, float], *more: Any) -> None:
+            """Log the loss of the completions, and what replay added to it."""
+            if replay is not None and "loss" in logs:
+                logs = logs | {"loss": logs["loss"] - self.replayed, "replay": self.replayed}
+            super().log(logs, *more)
 
     trainer = OnCompletions(
         model=model,

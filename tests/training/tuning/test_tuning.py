@@ -335,7 +335,7 @@ def test_a_missing_base_is_said(data, tmp_path):
 
 def test_the_same_recipe_is_the_same_in_json():
     recipe = Recipe(seed=2, epochs=0.5)
-    assert Recipe(**json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert Recipe(**json.loads(json.dumps(recipe.to_json()))).to_json() == recipe.to_json()
     assert embedded_file().is_file()
 
 
@@ -466,8 +466,24 @@ def test_rows_without_their_padding_have_the_same_loss(tiny):
     assert float(apart) == pytest.approx(float(together), rel=1e-5)
 
 
+def test_a_recipe_has_defaults_for_its_method_and_its_processes():
+    from ludens.training.tuning.tune import _recipe
+
+    assert (Recipe().rate, Recipe().batch) == (2e-3, 2)
+    assert _recipe(None, {"method": "full"}).rate == 2e-4
+    assert _recipe(Recipe(), {"method": "full"}).rate == 2e-4
+    assert _recipe(Recipe(learning_rate=1e-5), {"method": "full"}).rate == 1e-5
+    assert [_recipe(None, {"processes": count}).batch for count in (1, 2, 3, 4)] == [2, 2, 3, 4]
+    assert Recipe(per_device=4).batch == 4
+    assert Recipe(per_device=1, processes=3).batch == 3
+    made = Recipe(method="full", processes=3)
+    again = Recipe(**made.to_json())
+    assert (again.rate, again.batch) == (made.rate, made.batch) == (2e-4, 3)
+    assert again.to_json() == made.to_json()
+
+
 def test_replay_has_a_weight_of_at_least_nothing():
-    with pytest.raises(UsageError, match="replay"):
+    with pytest.raises(UsageError, match="replay is a number of at least 0"):
         Recipe(replay=-1.0)
 
 
