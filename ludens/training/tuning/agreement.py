@@ -50,6 +50,8 @@ class AgreementCheck:
                     return
                 if check.stops(state.global_step, model, first=state.is_world_process_zero):
                     control.should_training_stop = True
+                    # A training that is killed before its model is written comes to this step again.
+                    control.should_save = False
 
         return OnStep()
 

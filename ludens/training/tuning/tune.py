@@ -105,6 +105,11 @@ def tune(
     examples = data if isinstance(data, DataSet) else DataSet.read(data)
     if not examples.train:
         raise UsageError("The data set has no training examples; build one with more.")
+    if plan.check_steps is not None and not any(each.asks == "choice" for each in examples.validation):
+        raise UsageError(
+            "The data set has no validation examples that ask for a choice, so agreement cannot be checked: "
+            "build one with more, or leave check_steps out."
+        )
     folder = Path(out)
     job = {
         "kind": KIND,

@@ -268,6 +268,11 @@ def test_a_failed_tuning_says_why_this_time(tiny, data, tmp_path, processes):
 
 def test_a_tuning_stops_once_it_agrees_enough(tiny, data, tmp_path):
     # Random weights agree with nothing readable, so only patience can end it.
+    checkpoints, held = tmp_path / "early" / "work" / "checkpoints", set()
+
+    def keep(told):
+        held.update(path.name for path in checkpoints.glob("checkpoint-*"))
+
     made = tune(
         str(tiny),
         data,
@@ -275,13 +280,24 @@ def test_a_tuning_stops_once_it_agrees_enough(tiny, data, tmp_path):
         epochs=4,
         batch_size=4,
         check_steps=2,
+        checkpoint_steps=2,
         check_examples=2,
         patience=2,
         threads=1,
+        progress=keep,
     )
     assert made.card["stopped_early"]
     assert [step for step, _ in made.card["agreement"]] == [2, 4, 6]
     assert made.card["steps"] == 6
+    # One that is killed after its last step stops there again.
+    assert "checkpoint-6" not in held
+    assert "checkpoint-4" in held
+
+
+def test_agreement_is_checked_where_choices_are_held_out(tiny, data, tmp_path):
+    with pytest.raises(UsageError, match="leave check_steps out"):
+        tune(str(tiny), replace(data, validation=()), tmp_path / "out", check_steps=2)
+    assert not (tmp_path / "out").exists()
 
 
 def test_full_tuning_leaves_a_whole_model(tiny, data, tmp_path):
