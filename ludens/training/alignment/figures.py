@@ -159,7 +159,9 @@ def prices(result: AlignmentResult) -> Figure | None:
 
 
 def loss(result: AlignmentResult) -> Figure | None:
-    """Draw the loss by training step; None where the training left no losses."""
+    """Draw the loss by training step, and its mean over a fortieth of the steps; None where the training left
+    no losses.
+    """
     points = [
         (float(step), float(loss))
         for entry in result.tuning.get("losses", ())
@@ -171,7 +173,11 @@ def loss(result: AlignmentResult) -> Figure | None:
     with drawing.new_figure(8.6, 2.6) as figure:
         axes = figure.subplots()
         steps, losses = zip(*points, strict=True)
-        axes.plot(steps, losses, color="#d55e00", linewidth=1.6)
+        together = max(1, len(steps) // 40)
+        mean = np.convolve(losses, np.full(together, 1 / together), "valid")
+        if together > 1:
+            axes.plot(steps, losses, color="#d55e00", linewidth=0.6, alpha=0.3)
+        axes.plot(steps[together - 1 :], mean, color="#d55e00", linewidth=1.6)
         axes.set_yscale("log")
         axes.set_xlabel("step", fontsize=8, color=MUTED)
         axes.set_ylabel("loss, nats per token", fontsize=8, color=MUTED)

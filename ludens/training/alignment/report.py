@@ -104,7 +104,8 @@ def _pictures(result: AlignmentResult) -> list[Picture]:
          "run was aborted. Prices beyond the frame are drawn at its top.",
          figures.prices(result)),
         Picture("training", "How was it trained?",
-         "The loss on the completions as the training went on.",
+         "The loss on the completions as the training went on; the heavy line is the mean over a fortieth of "
+         "the steps.",
          figures.loss(result)),
     ]  # fmt: skip
     if result.protocols is not None:
