@@ -17,7 +17,7 @@ from ludens.training.alignment import AlignmentResult
 from ludens.training.alignment.files import BASE_DIRECT, GREEDY, PERSONA_DIRECT, TUNED
 from ludens.training.alignment.plan import QUICK, Plan
 from ludens.training.alignment.tables import kappa_text, needed
-from ludens.training.evaluation.scores import Score
+from ludens.training.evaluation.scores import Score, read_exam, score_exam
 from ludens.training.evaluation.sets import CARRIED
 from ludens.training.tuning import Recipe
 
@@ -25,6 +25,7 @@ Group = Sequence[AlignmentResult]
 
 _SHARES: Sequence[tuple[str, str, str]] = (
     ("held-out payoffs, drawn", "held-out", "≥ 99 (economicus), ≥ 95"),
+    ("new families of games", "new families", "shown"),
     ("rewordings", "rewordings", "≥ 95"),
     ("twin", "twin", "≥ 85"),
     ("story", "story", "≥ 70"),
@@ -40,6 +41,10 @@ _SHARES: Sequence[tuple[str, str, str]] = (
 EMBEDDED = "local/smollm2-135m"
 _FURTHER = ("families", "payoffs", "method", "epochs", "reasoning", "paraphrases")
 """Attributes of a plan that its title has where they are not the defaults."""
+WORDINGS: Mapping[str, str] = {
+    "neutral": "in the neutral wording", "table": "as tables", "varied": "in drawn wordings",
+}  # fmt: skip
+"""Wordings of held-out games where surfaces are trained on."""
 _PAIRS = (("itself", "against itself"), ("myopic", "against a myopic firm"))
 
 
@@ -86,8 +91,14 @@ def must_show(groups: Mapping[str, Group]) -> list[str]:
 
     row("seeds", "three", lambda found: ", ".join(str(result.plan.seed) for result in found))
     for name, of, wanted in _SHARES:
-        row(f"{name}, right of all", wanted, lambda found, of=of: right(found, TUNED, of))  # type: ignore[misc]
-    row("held-out payoffs, greedy", "shown", lambda found: right(found, GREEDY, "held-out"))
+        row(f"{name}, right of all", wanted, lambda found, of=of: right(scores_of(found, TUNED, of)))  # type: ignore[misc]
+        for wording in WORDINGS if of == "held-out" else ():
+            row(
+                f"of them {WORDINGS[wording]}",
+                wanted,
+                lambda found, wording=wording: right(worded(found, wording)),
+            )  # type: ignore[misc]
+    row("held-out payoffs, greedy", "shown", lambda found: right(scores_of(found, GREEDY, "held-out")))
     for who in (TUNED, GREEDY):
         row(f"κ in the 18 protocols, {who}", "its oracle's", lambda found, who=who: kappas(found, who))  # type: ignore[misc]
     for pair, words in _PAIRS:
@@ -146,9 +157,26 @@ def scores_of(found: Group, who: str, of: str) -> list[Score]:
     return [score for score in scores if score is not None and score.answered]
 
 
-def right(found: Group, who: str, of: str) -> str:
+def worded(found: Group, wording: str) -> list[Score]:
+    """Return the scores of the tuned model on the held-out questions in one of `WORDINGS`."""
+    scores: list[Score] = []
+    for result in found:
+        exam = result.files.run("after", "exam")
+        if not exam.exists():
+            continue
+        episodes, decisions = read_exam(exam)
+        asked = {
+            episode.index: episode
+            for episode in episodes
+            if episode.labels["set"] == "held-out" and episode.labels["framing"].partition("/")[0] == wording
+        }
+        answers = [decision for decision in decisions if decision.episode in asked]
+        scores += score_exam(list(asked.values()), answers, result.plan.preferences)
+    return [score for score in scores if score.policy == TUNED and score.set == "held-out"]
+
+
+def right(scores: Sequence[Score]) -> str:
     """Return the share of all questions that were answered optimally, pooled over seeds."""
-    scores = scores_of(found, who, of)
     return (
         f"{shown(pooled([score.right for score in scores]))}, n={sum(s.answered for s in scores)}"
         if scores

@@ -70,7 +70,8 @@ class Entry:
         return make_plan(
             MODEL, to, kappa=self.kappa or None, examples=self.examples, seed=self.seed, batched=True,
             sizes=self.sizes, processes=self.processes, device="auto" if self.on_cpu else self.device,
-            batch_size=None if self.on_cpu else 16,
+            batch_size=(2 if self.kappa else 4) if self.on_cpu else 16,
+            learning_rate=2e-3 if self.kappa else 1e-3,
         )  # fmt: skip
 
 

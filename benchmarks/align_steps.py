@@ -54,7 +54,7 @@ def main() -> None:
     )
     recipe = plan.recipe()
     steps = WARM + options.steps
-    data = build_for(plan, steps * recipe.batch_size)
+    data = build_for(plan, steps * recipe.batch)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         data.write(work / "data")
@@ -67,7 +67,7 @@ def main() -> None:
         trainer, _, _ = worker._trainer(work, MODEL, recipe)  # the trainer itself is what is measured
         clock = Clock(trainer, options.steps)
         trainer.train()
-    print(clock.table(recipe.batch_size))
+    print(clock.table(recipe.batch))
 
 
 class Clock:

@@ -228,8 +228,6 @@ def _ask(
 ) -> None:
     """Ask the questions of the exam, play the protocols, and run the transfer studies."""
     for title, path, study in _runs(plan, files, asked, when):
-        if is_done(path):  # also where the folder has moved, and its models are named otherwise
-            continue
         with begin(title) as progress, allowance.of(path) as budget:
             limited = study if budget is None else type(study)(study.config.changed(budget=budget))
             complete(limited, path, progress=progress)
