@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.report.names import number, percent, share_range
@@ -19,7 +19,6 @@ from ludens.training.alignment.plan import QUICK, Plan
 from ludens.training.alignment.tables import kappa_text, needed
 from ludens.training.evaluation.scores import Score, read_exam, score_exam
 from ludens.training.evaluation.sets import CARRIED
-from ludens.training.tuning import Recipe
 
 Group = Sequence[AlignmentResult]
 
@@ -72,7 +71,7 @@ def title(result: AlignmentResult) -> str:
         for each in fields(Plan)
         if each.name in _FURTHER and getattr(plan, each.name) != each.default
     ]
-    default = Recipe(method=plan.recipe().method, processes=plan.processes).to_json()
+    default = replace(plan.recipe(), batch_size=None, learning_rate=None).to_json()
     used = result.tuning["recipe"]  # the plan leaves it to the version that tuned
     steps = {"batch_size": "examples a step", "learning_rate": "learning rate"}
     more += [f"{words} {used[name]:g}" for name, words in steps.items() if used[name] != default[name]]

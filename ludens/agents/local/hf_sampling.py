@@ -65,7 +65,7 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[tuple[Choi
     mask = torch.tensor(
         [[0] * (longest - len(r.tokens)) + [1] * len(r.tokens) for r in rows], device=model.device
     )
-    ends = _ends(model, tokenizer)
+    ends = end_tokens(model, tokenizer)
     held = Held(tokenizer, ends) if any(row.params.ending for row in rows) else None
     room = getattr(model.config, "max_position_embeddings", None) or 2048
     going = [
@@ -216,7 +216,7 @@ class _Stopping:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
 
 
-def _ends(model: Any, tokenizer: Any) -> list[int]:
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
     """Return every token that ends a reply according to the tokenizer or the model's configuration."""
     own = model.generation_config.eos_token_id
     ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ludens.agents.local.hf import read_weights
+from ludens.agents.local.hf_sampling import end_tokens
 from ludens.agents.local.resolve import Reference
 
 
@@ -33,8 +34,6 @@ def plainly(model: Any, tokenizer: Any, *, tokens: int, sampled: bool) -> Any:
     """
     from transformers import GenerationConfig
 
-    own = model.generation_config.eos_token_id
-    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
     return GenerationConfig(
         do_sample=sampled,
         temperature=1.0,
@@ -42,7 +41,7 @@ def plainly(model: Any, tokenizer: Any, *, tokens: int, sampled: bool) -> Any:
         top_p=1.0,
         repetition_penalty=1.0,
         max_new_tokens=tokens,
-        eos_token_id=sorted(ends),
+        eos_token_id=end_tokens(model, tokenizer),
         pad_token_id=tokenizer.pad_token_id,
     )
 
