@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import lru_cache
 
 from ludens.experiments.measures.intervals import Estimate, wilson
 from ludens.experiments.report.names import number, percent, share_range
@@ -71,7 +72,7 @@ def title(result: AlignmentResult) -> str:
         for each in fields(Plan)
         if each.name in _FURTHER and getattr(plan, each.name) != each.default
     ]
-    default = replace(plan.recipe(), batch_size=None, learning_rate=None).to_json()
+    default = replace(plan.recipe(), batch_size=None, learning_rate=None).for_data(plan.examples).to_json()
     used = result.tuning["recipe"]  # the plan leaves it to the version that tuned
     steps = {"batch_size": "examples a step", "learning_rate": "learning rate"}
     more += [f"{words} {used[name]:g}" for name, words in steps.items() if used[name] != default[name]]
@@ -156,6 +157,10 @@ def scores_of(found: Group, who: str, of: str) -> list[Score]:
     return [score for score in scores if score is not None and score.answered]
 
 
+_exam = lru_cache(read_exam)
+"""The questions and answers of an exam, which a row for each wording reads."""
+
+
 def worded(found: Group, wording: str) -> list[Score]:
     """Return the scores of the tuned model on the held-out questions in one of `WORDINGS`."""
     scores: list[Score] = []
@@ -163,7 +168,7 @@ def worded(found: Group, wording: str) -> list[Score]:
         exam = result.files.run("after", "exam")
         if not exam.exists():
             continue
-        episodes, decisions = read_exam(exam)
+        episodes, decisions = _exam(exam)
         asked = {
             episode.index: episode
             for episode in episodes

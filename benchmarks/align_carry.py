@@ -36,11 +36,11 @@ from ludens.training.alignment.stages import questions_open
 
 MODEL = "local/smollm2-135m"
 SIZES = Sizes(
-    held_out=64, others=32, thinking=0, periods=8, studies=(2,), compared=False, greedy=False, carry=32,
+    held_out=64, others=32, thinking=0, periods=50, studies=(2,), compared=False, greedy=False, carry=32,
     repeated=3, matches=1,
 )  # fmt: skip
 """Without the base and the persona, which the alignment by the preset asks."""
-SHORTER = replace(SIZES, held_out=32, others=16, carry=16, matches=1, repeated=0)
+SHORTER = replace(SIZES, held_out=32, others=16, periods=8, carry=16, matches=1, repeated=0)
 """Of homo moralis, whose replies are three times as long, and of trainings on games alone."""
 EVERYTHING = ("games", "av", "pricing")
 TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -52,7 +52,7 @@ TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 """Kinds of training: all domains, games alone, the preset, and the preset without replay."""
-EXAMPLES: Mapping[str, int] = MappingProxyType({"economicus": 1600, "moralis": 960})
+EXAMPLES: Mapping[str, int] = MappingProxyType({"economicus": 1600, "moralis": 1056})
 """As many of all domains as an hour of one core allows; rationales of homo moralis are longer."""
 
 

@@ -98,7 +98,10 @@ def model(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="By default 0.002 for adapters, 0.0002 for all weights.", show_default=False),
+        typer.Option(
+            help="By default 0.002 for adapters, 0.0002 for all weights, less for more than 100 steps.",
+            show_default=False,
+        ),
     ] = None,
     method: Annotated[Literal["lora", "full"], typer.Option(help="Train adapters, or all weights.")] = "lora",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

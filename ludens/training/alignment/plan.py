@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ludens.agents.llm.prompts.surfaces import TABLE
 from ludens.agents.local.resolve import PREFIX, resolve
 from ludens.envs import PROTOCOLS
 from ludens.errors import LudensError, UsageError
@@ -207,7 +208,7 @@ class Plan:
     @property
     def tabled(self) -> bool:
         """Whether tables are trained on, so that dilemmas and markets are asked as tables too."""
-        return self.surfaces > 0 or self.domains != ("games",)
+        return TABLE in self.framings
 
     @property
     def framings(self) -> tuple[str, ...]:

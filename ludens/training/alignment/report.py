@@ -147,7 +147,7 @@ def _replies(plan: Plan) -> str:
 
 def _facts(result: AlignmentResult) -> dict[str, Any]:
     plan, data = result.plan, result.data
-    recipe = result.tuning.get("recipe") or plan.recipe().to_json()
+    recipe = result.tuning.get("recipe") or plan.recipe().for_data(plan.examples).to_json()
     facts = {
         "target": plan.preferences.name,
         "games": ", ".join(data.get("families", plan.families or ())),

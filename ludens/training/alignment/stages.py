@@ -380,14 +380,14 @@ def _tune(plan: Plan, data: DataSet, asked: tuple[Question, ...], files: Files, 
     from ludens.training.tuning import tune
     from ludens.training.tuning.rounds import next_round
 
-    recipe = plan.recipe()
     if files.card.exists():
         return
+    recipe = plan.recipe()
     if not plan.rounds:
         tune(plan.base, data, files.tuned, recipe=recipe, progress=progress)
         return
     before = tune(plan.base, data, files.round(0), recipe=recipe, progress=progress)
-    gentle = replace(recipe, learning_rate=recipe.rate / 2)
+    gentle = replace(recipe, learning_rate=recipe.rate(len(data.train)) / 2)
     found: list[dict[str, Any]] = []
     if files.rounds.exists():
         found = json.loads(files.rounds.read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -16,7 +16,10 @@ Device = Literal["auto", "cpu", "cuda"]
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The projections of a Llama block that have an adapter."""
 RATES: Mapping[Method, float] = MappingProxyType({"lora": 2e-3, "full": 2e-4})
-"""Learning rates if none is given."""
+"""Learning rates of short trainings if none is given."""
+SHORT = 100
+"""Number of steps up to which a training is short. Longer ones need a lower rate (Bjorck et al. 2024, arXiv
+2409.19913); that it falls with the cube root of their steps is our choice."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Recipe:
         method: ``"lora"`` trains low-rank adapters (Hu et al. 2022), ``"full"`` all weights.
         rank, scale: r and α of the adapters; updates are multiplied by α/r.
         learning_rate: the highest learning rate, which rises over the first steps and falls linearly to 0;
-            None for 0.002 for adapters and 0.0002 for all weights, see `rate`.
+            None for 0.002 for adapters and 0.0002 for all weights, and less in long trainings, see `rate`.
         warmup: share of the steps over which it rises, in [0, 1).
         epochs: passes over the training examples; may be a fraction.
         batch_size: examples per step, over all devices; None for the fewest, but 2, that divide among the
@@ -87,7 +90,8 @@ class Recipe:
             if getattr(self, name) is not None:
                 _whole(name, getattr(self, name))
         _whole("seed", self.seed, least=0)
-        _number("learning_rate", self.rate, math.inf)
+        if self.learning_rate is not None:
+            _number("learning_rate", self.learning_rate, math.inf)
         _number("epochs", self.epochs, math.inf)
         _number("enough", self.enough, 1.0)
         _number("replay", self.replay, math.inf, positive=False)
@@ -106,19 +110,28 @@ class Recipe:
             )
 
     @property
-    def rate(self) -> float:
-        """The highest learning rate."""
-        return RATES[self.method] if self.learning_rate is None else self.learning_rate
-
-    @property
     def batch(self) -> int:
         """Examples per step, over all devices."""
         together = (self.per_device or 1) * self.processes
         return together * math.ceil(2 / together) if self.batch_size is None else self.batch_size
 
+    def steps(self, examples: int) -> int:
+        """Return the number of steps of a training on so many examples."""
+        return math.ceil(examples * self.epochs / self.batch)
+
+    def rate(self, examples: int) -> float:
+        """Return the highest learning rate of a training on so many examples."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return RATES[self.method] / max(1.0, self.steps(examples) / SHORT) ** (1 / 3)
+
+    def for_data(self, examples: int) -> Recipe:
+        """Return the recipe of a training on so many examples, with its learning rate and batch size."""
+        return replace(self, learning_rate=self.rate(examples), batch_size=self.batch)
+
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values from which a recipe of the same training can be made."""
-        return {**asdict(self), "learning_rate": self.rate, "batch_size": self.batch}
+        """Return JSON values from which the recipe can be made again."""
+        return asdict(self)
 
 
 def _whole(name: str, value: object, least: int = 1) -> None:

@@ -115,7 +115,7 @@ def tune(
         "kind": KIND,
         "base": portable(reference),
         "data": {"hash": examples.card.hash, **dict(examples.card.settings)},
-        "recipe": plan.to_json(),
+        "recipe": plan.for_data(len(examples.train)).to_json(),
     }
     if start is not None:
         job["start"] = checked_start(start, job)

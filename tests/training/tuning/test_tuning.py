@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import signal
 import subprocess
@@ -484,20 +485,48 @@ def test_rows_without_their_padding_have_the_same_loss(tiny):
     assert float(apart) == pytest.approx(float(together), rel=1e-5)
 
 
-def test_a_recipe_has_defaults_for_its_method_and_its_processes():
+def test_a_processor_trains_short_rows_with_plain_attention_and_the_same_gradient(tiny):
+    import torch
+
+    from ludens.agents.local.hf import read_weights
+    from ludens.training.tuning.worker import ATTENTION, attention_for, completion_loss
+
+    model, _ = read_weights(resolve(f"local/{tiny}"), torch.float32)
+    per_pair = 6 * model.config.num_hidden_layers * model.config.num_attention_heads
+    most = math.isqrt(ATTENTION // per_pair)
+    assert attention_for(model.config, most, 1) == "eager"
+    assert attention_for(model.config, most + 1, 1) == attention_for(model.config, most, 2) == "sdpa"
+    ids = torch.randint(3, 20, (2, 12), generator=torch.Generator().manual_seed(0))
+    labels = ids.masked_fill(torch.arange(12) < 4, -100)
+    found = {}
+    for name in ("eager", "sdpa"):
+        model.set_attn_implementation(name)
+        loss = completion_loss(model, {"input_ids": ids, "labels": labels})[0]
+        weights = [value for value in model.parameters() if value.requires_grad]
+        found[name] = [loss, *torch.autograd.grad(loss, weights)]
+    for plain, fused in zip(found["eager"], found["sdpa"], strict=True):
+        torch.testing.assert_close(plain, fused, rtol=1e-4, atol=1e-5)
+
+
+def test_a_recipe_has_defaults_for_its_method_its_processes_and_its_length():
     from ludens.training.tuning.tune import _recipe
 
-    assert (Recipe().rate, Recipe().batch) == (2e-3, 2)
-    assert _recipe(None, {"method": "full"}).rate == 2e-4
-    assert _recipe(Recipe(), {"method": "full"}).rate == 2e-4
-    assert _recipe(Recipe(learning_rate=1e-5), {"method": "full"}).rate == 1e-5
+    assert (Recipe().rate(192), Recipe().batch) == (2e-3, 2)
+    assert _recipe(None, {"method": "full"}).rate(192) == 2e-4
+    assert _recipe(Recipe(), {"method": "full"}).rate(192) == 2e-4
+    assert _recipe(Recipe(learning_rate=1e-5), {"method": "full"}).rate(9600) == 1e-5
     assert [_recipe(None, {"processes": count}).batch for count in (1, 2, 3, 4)] == [2, 2, 3, 4]
     assert Recipe(per_device=4).batch == 4
     assert Recipe(per_device=1, processes=3).batch == 3
-    made = Recipe(method="full", processes=3)
-    again = Recipe(**made.to_json())
-    assert (again.rate, again.batch) == (made.rate, made.batch) == (2e-4, 3)
-    assert again.to_json() == made.to_json()
+    # The rate depends on steps, and falls with their cube root.
+    assert [Recipe().rate(examples) for examples in (1, 200, 1600, 200 * 27)] == pytest.approx(
+        [2e-3, 2e-3, 1e-3, 2e-3 / 3]
+    )
+    assert Recipe(epochs=8).rate(200) == Recipe(batch_size=1).rate(800) == pytest.approx(1e-3)
+    made = Recipe(method="full", processes=3).for_data(2400)
+    assert (made.learning_rate, made.batch_size) == (pytest.approx(1e-4), 3)
+    again = Recipe(**json.loads(json.dumps(made.to_json())))
+    assert again == made == again.for_data(12)
 
 
 def test_replay_has_a_weight_of_at_least_nothing():
