@@ -123,7 +123,7 @@ class Recipe:
         """Return the highest learning rate of a training on so many examples."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return RATES[self.method] / max(1.0, self.steps(examples) / SHORT) ** (1 / 3)
+        return RATES[self.method] / math.cbrt(max(1.0, self.steps(examples) / SHORT))
 
     def for_data(self, examples: int) -> Recipe:
         """Return the recipe of a training on so many examples, with its learning rate and batch size."""
