@@ -71,7 +71,7 @@ class Entry:
             MODEL, to, kappa=self.kappa or None, examples=self.examples, seed=self.seed, batched=True,
             sizes=self.sizes, processes=self.processes, device="auto" if self.on_cpu else self.device,
             batch_size=(2 if self.kappa else 4) if self.on_cpu else 16,
-            learning_rate=2e-3 if self.kappa else 1e-3,
+            learning_rate=2e-3 if self.kappa else 1e-3, payoffs=None if self.kappa else (1, 9),
         )  # fmt: skip
 
 

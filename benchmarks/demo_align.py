@@ -32,7 +32,7 @@ def main() -> None:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         plan = make_plan(
-            MODEL, "economicus", families=("trust",), examples=128, paraphrases=False,
+            MODEL, "economicus", families=("trust",), payoffs=(1, 9), examples=128, paraphrases=False,
             sizes=SMALL,
         )  # fmt: skip
         found = load_result(align(plan, Path(folder) / "demo", stage=stage).folder)

@@ -395,7 +395,7 @@ def test_the_embedded_model_is_aligned_stopped_anywhere_and_gone_on_with(tmp_pat
 def test_homo_moralis_is_trained_on_payoffs_of_one_and_two_digits_unless_told_otherwise(tmp_path):
     moral = make_plan("local/smollm2-135m", "moralis", kappa=0.5)
     assert moral.ranges == (Payoffs(1, 9), Payoffs(10, 90, 5))
-    assert make_plan("local/smollm2-135m", "economicus").ranges == (Payoffs(1, 9),)
+    assert make_plan("local/smollm2-135m", "economicus").ranges == (Payoffs(1, 9), Payoffs(10, 99))
     quick = make_plan("local/smollm2-135m", "moralis", kappa=0.5, held=True, **QUICK)
     assert Plan.from_config(json.loads(json.dumps(quick.to_config()))) == quick
     assert quick.tabled

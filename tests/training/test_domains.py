@@ -106,9 +106,18 @@ def expected_line(example, weights):
         found = re.findall(
             r"^([AB]): (?:cars that )?(swerve|stay on course)", text, re.MULTILINE | re.IGNORECASE
         )
-        return f"{', '.join(f'{label} {acts[act.lower()]}' for label, act in found)} by {counts}"
-    (asked,) = set(re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text))
-    return f"{acts[asked]} by {counts}"
+        named = {acts[act.lower()]: label for label, act in found}
+        told = ", ".join(f"{label} {act}" for act, label in named.items())
+    else:
+        (asked,) = set(re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text))
+        told = acts[asked]
+        named = {told: ""}
+    if counts.startswith("neither"):
+        return f"{told} by {counts}"
+    if example.asks != "choice":
+        rated = next(iter(named))
+        named = {rated: "100", {"stay": "swerve", "swerve": "stay"}[rated]: "0"}
+    return f"{', '.join(f'{act} {answer}' for act, answer in named.items())} by {counts}"
 
 
 def shown_rows(example):
@@ -156,15 +165,12 @@ def test_rationales_can_be_checked_line_by_line(made):
             if said.endswith("by neither: the same"):
                 assert (lines, given) == ([], "50")
                 continue
-            rated = re.match(r"(?:A )?(\w+)", said)[1]
-            other = {"stay": "swerve", "swerve": "stay"}[rated]
-            if example.asks == "choice":
-                best = rated if example.answer == "A" else other
-                assert lines.pop() == f"best {best}, {said.partition(' by ')[0]}: {example.answer}"
-            elif given != "50":
-                best = {"100": rated, "0": other}[given]
-                who = "A" if example.asks == "allocation" else "rated"
-                assert lines.pop() == f"best {best}, {who} {rated}: {given}"
+            answers = dict(part.split() for part in said.partition(" by ")[0].split(", "))
+            assert set(answers) == {"stay", "swerve"}
+            if example.asks == "choice" or given != "50":
+                last = re.fullmatch(r"best (\w+): (\w+)", lines.pop())
+                best = last[1]
+                assert last[2] == answers[best] == (given or example.answer)
             if not said.endswith("by both"):
                 column = said.rpartition(" ")[2]
                 assert lines[-1].startswith(f"{column}: ")

@@ -44,7 +44,7 @@ Ranges = Annotated[
     typer.Option(
         "--payoffs",
         help="Ranges of whole numbers; 1-9,10-90:5 are those from 1 to 9, and every fifth from 10 to 90: "
-        "the default where κ > 0. Otherwise it is 1-9.",
+        "the default where κ > 0. Otherwise it is 1-9,10-99.",
         show_default=False,
     ),
 ]

@@ -108,7 +108,7 @@ def build_dataset(
             as often. `training_framings` returns the neutral one and its paraphrases, and ``varied`` is the
             neutral one in the words of a surface.
             None for the neutral one, where other domains than games are asked for also ``table``, and with
-            surfaces also ``varied`` and ``table``. Dilemmas are worded in ``neutral`` and ``table``,
+            surfaces also ``table`` and, twice, ``varied``. Dilemmas are worded in ``neutral`` and ``table``,
             the adoption game and markets in ``table`` alone.
         payoffs: the range of the payoffs, (low, high), in points; or several ranges, all with as many games
             of a family as the range with the fewest. Families whose numbers are no payoffs are drawn near
@@ -353,7 +353,7 @@ def framings_of(domains: Sequence[str], surfaces: int, games: tuple[str, ...] = 
         games: those of games without surfaces.
     """
     if surfaces:
-        return (*FRAMINGS, VARIED, TABLE)
+        return (*FRAMINGS, VARIED, VARIED, TABLE)  # what is hardest to read, as often as the others together
     return games if tuple(domains) == ("games",) else (*games, TABLE)
 
 

@@ -94,12 +94,13 @@ def ranges_of(payoffs: Ranges) -> tuple[Payoffs, ...]:
 
 
 def taught_payoffs(preferences: Preferences) -> tuple[Payoffs, ...]:
-    """Return the default ranges for training: 1 to 9 and, if κ > 0, as many games with 10, 15, …, 90.
+    """Return the default ranges for training: 1 to 9, and as many games with 10 to 99 or, if κ > 0, with 10,
+    15, …, 90.
 
-    The rationales of homo moralis have longer calculations, which a small model does not transfer from one
-    digit to two. Our choice.
+    A small model does not transfer sums from one digit to two. The rationales of homo moralis have longer
+    ones, up to three digits, of which it learns those of fives, as in the published protocols. Our choice.
     """
-    return (Payoffs(1, 9), Payoffs(10, 90, 5)) if preferences.kappa > 0 else (Payoffs(1, 9),)
+    return Payoffs(1, 9), Payoffs(10, 90, 5) if preferences.kappa > 0 else Payoffs(10, 99)
 
 
 MOST_PROFILES = 4096

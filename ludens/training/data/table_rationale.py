@@ -13,17 +13,18 @@ column alone, nothing has to be added, and the rationale compares at once. In a 
 rationale begins with the rows (``A 2 2``).
 
 Dilemmas in sentences, and all questions for points, name acts and not their labels. A line before the rows
-says what is asked about and which of the columns count, since both follow from the question alone, and one
-after the comparison what the better act means for the answer:
+says which answer each act stands for and which of the columns count, since both follow from the question
+alone, and one after the comparison looks the better act up in it:
 
-    swerve by all
+    swerve 100, stay 0 by all
     stay 3 3
     swerve 0 7
     all: 3 stay, 7 swerve: 7 swerve
-    best swerve, rated swerve: 100
+    best swerve: 100
     Rating: 100
 
-Where no column counts, the first of these lines says so, and is the only one.
+Where no column counts, the first of these lines says so, and is the only one. A small model looks the answer
+up reliably; whether the better act and the rated one are the same it often fails to see.
 
 Comparisons copy both numbers with their labels before the larger one is copied again, since small models
 decide badly and copy well (see `ludens.training.data.completions`).
@@ -79,24 +80,23 @@ def act_rationale(
         rows: the rows as the prompt shows them, from the top, with the names of acts.
         weights: the weights of the two columns in this question.
         acts: the act that is rated, as ``{"": "swerve"}``, or both by their labels.
-        points: whether points are asked for, and not one of the labels.
+        points: whether points are asked for, those of the first act, and not one of the labels.
     """
     columns = {(True, False): "alone", (False, True): "all", (True, True): "both"}
     counts = columns.get((bool(weights.alone), bool(weights.together)))
-    about = ", ".join(f"{label} {act}".strip() for label, act in acts.items())
     if counts is None:
+        about = ", ".join(f"{label} {act}".strip() for label, act in acts.items())
         return [f"{about} by neither: the same"]
+    if points:
+        rated = next(iter(acts.values()))
+        answers = {rated: "100"} | {act: "0" for act, _, _ in rows if act != rated}
+    else:
+        answers = {act: label for label, act in acts.items()}
     lines, best = table_rationale(rows, weights, tabulated=False)
     if counts != "both":
         lines[-1] = f"{counts}: {lines[-1]}"
-    label, rated = next(iter(acts.items()))
-    if best is None:
-        ending = []
-    elif points:
-        ending = [f"best {best}, {label or 'rated'} {rated}: {100 if best == rated else 0}"]
-    else:
-        ending = [f"best {best}, {about}: {next(name for name, act in acts.items() if act == best)}"]
-    return [f"{about} by {counts}", *lines, *ending]
+    about = ", ".join(f"{act} {answer}" for act, answer in answers.items())
+    return [f"{about} by {counts}", *lines, *([] if best is None else [f"best {best}: {answers[best]}"])]
 
 
 def _sums(alone: int, together: int, weights: Weights) -> tuple[str, int]:

@@ -272,3 +272,17 @@ def test_shares_that_are_incomplete_or_do_not_sum_are_not_mended(text, why):
 )
 def test_shares_on_a_condition_or_taken_back_are_none(text):
     assert read_shares(text, LABELS).outcome == "invalid"
+
+
+@pytest.mark.parametrize("best", "AEIORSWYZ")
+@pytest.mark.parametrize("other", "AEIORSWYZ")
+def test_labels_that_are_words_of_some_language_do_not_decide_in_which_one_a_reply_is_read(best, other):
+    if best == other:
+        return
+    text = (
+        f"Reply to {other}\nHouse 1 {other}, House 2 {best}: House 2 ends with 2\n"
+        f"House 1 {other}, House 2 {other}: House 2 ends with 1\n"
+        f"2 {best}, 1 {other}: 2 {best}\nAnswer: {best}"
+    )
+    reading = read_choice(text, (best, other), (), reasoning=True)
+    assert (reading.outcome, reading.place) == ("ok", 0)

@@ -72,14 +72,14 @@ class Words:
         letters: labels of options.
         said: the other choices, by their names in ``neutral/any.j2``.
         sequence, number: decide the order of outcomes, and what options are called.
-        named: whether options have names, and are no mere letters.
+        named: the kind of the options' names, ``"things"`` or ``"tasks"``; empty where they are letters.
     """
 
     letters: tuple[str, ...]
     said: Mapping[str, Any]
     sequence: str
     number: int
-    named: bool
+    named: str
 
     def order(self, count: int) -> tuple[int, ...]:
         """Return the order in which so many outcomes are listed."""
@@ -89,8 +89,8 @@ class Words:
         """Return what each node's options are called; nothing where they are letters, and where there are
         more nodes, or options of a node, than there are lists of names, or names in one.
         """
-        lists = grammar(VARIED)["deeds"]
-        if not self.named or len(options) > len(lists):
+        lists = grammar(VARIED)[self.named] if self.named else ()
+        if len(options) > len(lists):
             return {}
         rng = random.Random(f"deeds {self.number}")
         drawn = [rng.sample(names, len(names)) for names in rng.sample(lists, len(options))]
@@ -129,7 +129,9 @@ def neutral_words(framing: str) -> Words:
     drawn = {key: rng.choice(choices) for key, choices in lists.items()}
     gets, got = drawn["gets"]
     chooses, chose, acts = drawn["chooses"]
-    if drawn["named"] and acts.strip() in ("takes", "plays"):  # no verbs for whatever is done
+    if drawn["named"] == "tasks":
+        (chooses, chose), acts = drawn["does"], ":"
+    elif drawn["named"] and acts.strip() in ("takes", "plays"):  # no verbs for whatever is chosen
         chooses, chose, acts = "decides for", "decided for", ":"
     elif drawn["named"] and not acts:
         acts = ":"
@@ -143,9 +145,12 @@ def neutral_words(framing: str) -> Words:
     apart = drawn["rows"].endswith("{path}") and drawn["joints"] not in (", ", " and ")
     said |= {"row": drawn["rows"], "joint": ", " if apart else drawn["joints"]}
     said |= {"cell": drawn["cells"].replace("{points}", f"{{points}}{behind}")}
-    numbered, *names = drawn["persons"]
-    said |= {"person": "Person" if names else numbered, "people": [numbered, *names] if names else []}
-    return Words(tuple(drawn["letters"].split()), said, drawn["sequences"], number, drawn["named"])
+    names = rng.sample(drawn["persons"], len(drawn["persons"]))
+    numbered = len(names) == 1
+    said |= {"person": names[0] if numbered else "Person", "people": [] if numbered else names}
+    letters = drawn["letters"].split()
+    rng.shuffle(letters)
+    return Words(tuple(letters), said, drawn["sequences"], number, drawn["named"])
 
 
 def _sequence(name: str, count: int, number: int | None) -> tuple[int, ...]:

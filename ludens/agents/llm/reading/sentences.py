@@ -168,9 +168,8 @@ def sentences(text: str, labels: Sequence[str], numbers: bool = False) -> list[S
     """
     text = re.sub(r"\[[ ]?\]", "☐", text)  # a box that is not ticked
     text = _ABBREVIATIONS.sub(lambda hit: re.sub(r"[.\s]", "", hit[0]), text)
-    whole = _vocabulary().spoken(
-        hit[0].lower() for hit in re.finditer(rf"{_LETTER}+|[{_CJK}]", text[:20_000])
-    )
+    spoken = (hit[0].lower() for hit in re.finditer(rf"{_LETTER}+|[{_CJK}]", text[:20_000]))
+    whole = _vocabulary().spoken(word for word in spoken if word.upper() not in labels)
     found: list[Sentence] = []
     for number, line in enumerate(text.split("\n")):
         parts = list(_parts(line, numbered="".join(labels).isdigit()))
