@@ -276,7 +276,7 @@ def test_shares_on_a_condition_or_taken_back_are_none(text):
     assert read_shares(text, LABELS).outcome == "invalid"
 
 
-@pytest.mark.parametrize(("best", "other"), permutations("AEIORSWYZ", 2))
+@pytest.mark.parametrize(("best", "other"), list(permutations("AEIORSWYZ", 2)))
 def test_labels_that_are_words_of_some_language_do_not_decide_in_which_one_a_reply_is_read(best, other):
     text = (
         f"Reply to {other}\nHouse 1 {other}, House 2 {best}: House 2 ends with 2\n"
