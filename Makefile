@@ -5,7 +5,7 @@ MODEL ?= local/smollm2-135m
 AV_ORACLES ?= homo_economicus homo_moralis:0.5 altruist:0.2 utilitarian
 WORKERS ?= 2
 # Of `make demo-align`; benchmarks/demo_align.py measures the same.
-DEMO_ALIGN := --to economicus --games trust --examples 128 --no-paraphrases --small
+DEMO_ALIGN := --to economicus --games trust --payoffs 1-9 --examples 128 --no-paraphrases --small
 
 VENV := .venv
 # Of `make golden` alone: pygambit is compiled for minutes, needs g++ and has no release for Python 3.13.
