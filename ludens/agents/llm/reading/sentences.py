@@ -169,7 +169,7 @@ def sentences(text: str, labels: Sequence[str], numbers: bool = False) -> list[S
     text = re.sub(r"\[[ ]?\]", "☐", text)  # a box that is not ticked
     text = _ABBREVIATIONS.sub(lambda hit: re.sub(r"[.\s]", "", hit[0]), text)
     spoken = (hit[0].lower() for hit in re.finditer(rf"{_LETTER}+|[{_CJK}]", text[:20_000]))
-    whole = _vocabulary().spoken(word for word in spoken if word.upper() not in labels)
+    whole = _vocabulary().spoken(spoken, but=labels)
     found: list[Sentence] = []
     for number, line in enumerate(text.split("\n")):
         parts = list(_parts(line, numbered="".join(labels).isdigit()))
@@ -231,7 +231,7 @@ def _tokens(raw: Sequence[_Raw], labels: Sequence[str], whole: tuple[str, ...], 
     """Return the tokens of a sentence."""
     vocabulary = _vocabulary()
     words = [each.text.lower() for each in raw]
-    languages = vocabulary.spoken((word for word in words if word.upper() not in labels), whole) or whole
+    languages = vocabulary.spoken(words, whole, but=labels) or whole
     ranked = (*languages, *(each for each in whole if each not in languages))
     phrases = vocabulary.phrases(ranked, numbers)
     tokens: list[Token] = []
@@ -361,14 +361,18 @@ class _Vocabulary:
                     for word in _words(phrase):
                         self._languages.setdefault(word, set()).add(language)
 
-    def spoken(self, words: Iterable[str], whole: Sequence[str] = ()) -> tuple[str, ...]:
+    def spoken(
+        self, words: Iterable[str], whole: Sequence[str] = (), but: Sequence[str] = ()
+    ) -> tuple[str, ...]:
         """Return the languages of which a text has most words, at most three; none for an unknown one.
 
         Args:
             words: of the text.
             whole: the languages of the text around it, which decide between equals.
+            but: labels, which are words of some languages and say nothing about the text's.
         """
-        counts = Counter(language for word in words for language in self._languages.get(word, ()))
+        counted = (word for word in words if word.upper() not in but)
+        counts = Counter(language for word in counted for language in self._languages.get(word, ()))
         if not counts:
             return ()
         most = max(counts.values())
