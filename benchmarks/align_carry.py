@@ -45,7 +45,7 @@ SHORTER = replace(SIZES, held_out=32, others=16, periods=8, carry=16, matches=1,
 EVERYTHING = ("games", "av", "pricing")
 TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "all": {"domains": EVERYTHING, "surfaces": 300, "replay": 1.0},
+        "all": {"domains": EVERYTHING, "surfaces": 1000, "replay": 1.0},
         "games": {"examples": 256, "domains": ("games",), "surfaces": 300, "replay": 1.0, "sizes": SHORTER},
         "quick": QUICK,
         "free": {**QUICK, "replay": 0.0, "sizes": replace(QUICK["sizes"], compared=False)},

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 import pytest
 
 from ludens.agents.llm.prompts.games import framings, paraphrases, render
+from ludens.agents.llm.prompts.surfaces import neutral_words
 from ludens.agents.llm.prompts.templates import WORDINGS
 from ludens.envs import FAMILIES, PROTOCOLS, questions
 from ludens.preferences import HOMO_ECONOMICUS, homo_moralis
@@ -34,15 +34,50 @@ def test_the_same_numbers_stand_in_the_same_order_under_the_same_letters(framing
         assert (plain.labels, plain.order) == (said.labels, said.order)
 
 
+def copied_rows(example):
+    """Return the line of the prompt that each row of a rationale copies, and what it says each role gets."""
+    game = FAMILIES[example.family].game(payoffs=example.payoffs)
+    drawn = example.framing.startswith("varied")
+    people = neutral_words(example.framing).people(2) if drawn else ("Person 1", "Person 2")
+    names = "|".join(people)
+    row = re.compile(rf"(.+): ((?:(?:{names}) gets \d+(?:, |$))+)")
+    rows = []
+    for line in example.completion.splitlines():
+        if found := row.fullmatch(line):
+            path, paid = found.groups()
+            lines = [each for each in example.prompt[1]["content"].splitlines() if path in each]
+            gets = dict(re.findall(rf"({names}) gets (\d+)", paid))
+            rows.append((lines, {game.roles[people.index(name)]: int(value) for name, value in gets.items()}))
+    return rows
+
+
+def check_copied(example):
+    """Check that the rationale has the right payoffs of the outcomes that can be reached."""
+    game = FAMILIES[example.family].game(payoffs=example.payoffs)
+    rows = copied_rows(example)
+    for lines, gets in rows:
+        assert any({str(value) for value in gets.values()} <= {*re.findall(r"\d+", line)} for line in lines)
+        assert {*gets} in ({*game.roles}, {example.role})
+    reached = [
+        leaf
+        for leaf in game.leaves
+        if len(rows) == len(game.leaves) or example.node in {step.label for step in leaf.path}
+    ]
+    paid = [dict(zip(game.roles, leaf.payoffs, strict=True)) for leaf in reached]
+    named = rows[0][1].keys()
+    in_order = [{role: each[role] for role in named} for each in paid]
+    assert sorted(map(str, (gets for _, gets in rows))) == sorted(
+        str({role: int(value) for role, value in each.items()}) for each in in_order
+    )
+
+
 def test_reasoning_copies_the_rows_of_its_own_prompt():
     data = build_dataset(
         homo_moralis(0.5), examples=140, validation=0, test=0, framings=(*training_framings(), *HELD_OUT)
     )
     assert {example.framing for example in data.train} == {"neutral", *paraphrases()}
     for example in data.train:
-        rows = example.prompt[1]["content"].splitlines()
-        copied = [line for line in example.completion.splitlines() if line in rows]
-        assert len(copied) >= 2
+        check_copied(example)
         game = FAMILIES[example.family].game(payoffs=example.payoffs)
         own = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
         assert example.prompt == own.messages
@@ -57,13 +92,12 @@ def test_drawn_wordings_of_the_neutral_framing_are_those_of_the_prompts_and_are_
     assert all(re.fullmatch(r"varied/\d+", framing) for framing in framings)
     texts = set()
     for example in data.train:
-        rows = example.prompt[1]["content"].splitlines()
-        assert len([line for line in example.completion.splitlines() if line in rows]) >= 2
+        check_copied(example)
         game = FAMILIES[example.family].game(payoffs=example.payoffs)
         own = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
         assert example.prompt == own.messages
         assert example.answer in own.labels
-        texts.add(re.sub(r"\d+", "0", rows[0]))
+        texts.add(re.sub(r"\d+", "0", example.prompt[1]["content"].splitlines()[0]))
     assert len(texts) > 15
 
 
@@ -78,26 +112,15 @@ def drawn(request):
 def test_drawn_wordings_lay_rows_out_in_many_ways_and_the_right_payoffs_are_copied(drawn):
     layouts = set()
     for example in drawn.train:
-        lines = example.prompt[1]["content"].splitlines()
         game = FAMILIES[example.family].game(payoffs=example.payoffs)
-        own = game.roles.index(example.role)
-        compared = r"^(.* (own|all): |rule: )?-?\d+ .+, -?\d+ .+: (-?\d|the same)"
-        worked = re.compile(rf"= ?-?\d+$|^(Answer|First|Reply to)|{compared}")
-        copied = [line for line in example.completion.splitlines() if not worked.search(line)]
-        reached = [
-            leaf
-            for leaf in game.leaves
-            if len(copied) == len(game.leaves) or example.node in {step.label for step in leaf.path}
-        ]
-        assert len(copied) == len(reached)
-        numbers: Counter[str] = Counter()
-        for line in copied:
-            said = Counter(re.findall(r"\w+", line))
-            rows = [row for row in lines if said <= Counter(re.findall(r"\w+", row))]
-            assert rows, line
-            layouts.add(re.sub(r"[\w ]+", "w", rows[0]))
-            numbers.update(re.findall(r"\b\d+\b", line))
-        assert Counter(f"{leaf.payoffs[own]:g}" for leaf in reached) <= numbers
+        turn = example.completion.splitlines()[0]
+        me, first, there = re.fullmatch(r"(.+?) (?:(moves first)|replies to (.+))", turn).groups()
+        question = example.prompt[1]["content"].rpartition("\n\n")[2]
+        assert me in question.splitlines()[0]
+        assert bool(first) == (example.node == game.information_sets[0].label)
+        assert first or there in question.splitlines()[1]
+        check_copied(example)
+        layouts.update(re.sub(r"[\w ]+", "w", lines[0]) for lines, _ in copied_rows(example))
     assert len(layouts) > 20
 
 

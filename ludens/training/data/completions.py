@@ -1,8 +1,8 @@
 """Completions: rationales in words, in the form ``"steps"``, ``"prose"`` or ``"none"``.
 
-``"steps"`` copies payoffs in the prompt's own words, one per line, and continues with small calculations, one
-line per option, which a model of a hundred million parameters can learn. ``"prose"`` puts the same into
-sentences. ``"none"`` is the answer alone. All forms end in the answer as the prompt asks for it.
+``"steps"`` names the turn, copies payoffs, one row per line, and continues with small calculations, one line
+per option, which a model of a hundred million parameters can learn. ``"prose"`` puts the same into sentences.
+``"none"`` is the answer alone. All forms end in the answer as the prompt asks for it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ludens.training.data.rationale import (
     Terms,
     TurnLine,
     WorkedLine,
+    exact,
     number_text,
 )
 
@@ -104,7 +105,9 @@ class _Writer:
     def __init__(
         self, game: GameTree, node: str, prompt: RenderedPrompt, phrasing: int, *, close: bool
     ) -> None:
+        self._game = game
         self._asked = node
+        self._opener = game.roles.index(game.information_sets[0].role)
         self._prompt = prompt
         self._without_blanks = close
         self._phrasing = phrasing
@@ -132,7 +135,7 @@ class _Writer:
 
     def step(self, item: Line) -> str:
         if isinstance(item, TurnLine):
-            return "First" if item.branch is None else f"Reply to {self._letters[None, item.branch]}"
+            return self._turn(item)
         if isinstance(item, CopiedLine):
             return self._copied(item)
         if isinstance(item, WorkedLine):
@@ -140,6 +143,18 @@ class _Writer:
         if isinstance(item, ComparedLine):
             return self._chosen(item)
         return self._ruled(_RULED[self._phrasing % len(_RULED)], item, self._chosen(item.last))
+
+    def _turn(self, item: TurnLine) -> str:
+        me = self._person(first=item.branch is None)
+        if item.branch is None:
+            return f"{me} moves first" if me else "First"
+        to = f"to {self._letters[None, item.branch]}"
+        return f"{me} replies {to}" if me else f"Reply {to}"
+
+    def _person(self, *, first: bool) -> str:
+        """Return what the prompt calls the first or the second mover; nothing where it gives no names."""
+        people = self._prompt.people
+        return people[self._opener if first else 1 - self._opener] if people else ""
 
     def _sums(self, sums: Sequence[str]) -> str:
         """Join calculations; long rationales omit blanks, which saves a tenth of a completion's tokens."""
@@ -158,8 +173,14 @@ class _Writer:
         ]
         top = item.top
         best = "the same" if len(top) == len(named) else " and ".join([named[place] for place in top])
-        of = "" if item.branch is None else self._letters[None, item.branch]
-        what = {"mine": f"{of} own: ", "reply": f"{of} all: ", "rule": "rule: "}.get(item.what, "")
+        whose = self._person(first=False)
+        of = "" if item.branch is None else f"{self._letters[None, item.branch]}, "
+        what = {
+            "own": f"{whose}: " if whose else "",
+            "mine": f"{of}{whose or 'own'}: ",
+            "reply": f"{of}all: ",
+            "rule": "rule: ",
+        }.get(item.what, "")
         return f"{what}{', '.join(named)}: {best}"
 
     def prose(self, items: Sequence[Line]) -> list[str]:
@@ -181,10 +202,16 @@ class _Writer:
         return [" ".join(sentences)]
 
     def _copied(self, item: CopiedLine) -> str:
-        row = self._prompt.rows[item.leaf]
-        if item.role is None or row.head is None:
+        """Copy a row in one form for all layouts: each name before its payoff, and the first mover before the
+        second. Whose number it is is what a small model errs in most, and so it is settled once for each row.
+        """
+        row, people = self._prompt.rows[item.leaf], self._prompt.people
+        if row.head is None or not people:
             return row.line
-        return f"{row.head}: {row.cells[item.role]}"
+        roles = (self._opener, 1 - self._opener) if item.role is None else (item.role,)
+        payoffs = self._game.leaves[item.leaf].payoffs
+        said = ", ".join(f"{people[role]} gets {number_text(exact(payoffs[role]))}" for role in roles)
+        return f"{row.head}: {said}"
 
     def _place(self, item: WorkedLine) -> str:
         return self._names[item.branch, item.reply]

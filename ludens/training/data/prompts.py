@@ -33,14 +33,12 @@ class Row:
         line: the whole line.
         head: the text before the payoffs, for example ``"Person 1 A, Person 2 B"``; None where the line has
             another form.
-        cells: the text about each role's payoff, in the order of the game's roles.
         steps: the parts of the head, one per move, for example ``("Person 1 A", "Person 2 B")``; empty where
             the line has another form.
     """
 
     line: str
     head: str | None
-    cells: tuple[str, ...]
     steps: tuple[str, ...]
 
 
@@ -54,6 +52,8 @@ class RenderedPrompt:
         shown: the numbers of the leaves in the order of the prompt.
         letters, phrases: labels and names of the options of all nodes, as in
             `ludens.agents.llm.prompts.templates.Prompt`.
+        people: what the prompt calls each role, in the order of the game's roles; empty in framings of which
+            this is not known, such as stories.
     """
 
     messages: tuple[Mapping[str, str], ...]
@@ -63,6 +63,7 @@ class RenderedPrompt:
     shown: tuple[int, ...]
     letters: tuple[str, ...]
     phrases: Mapping[str, Mapping[str, str]]
+    people: tuple[str, ...]
 
 
 class PromptRenderer:
@@ -135,10 +136,9 @@ class _Skeleton:
             Row(
                 _filled(pieces, numbers),
                 None if head is None else _filled(head, numbers),
-                tuple(_filled(cell, numbers) for cell in cells),
                 steps,
             )
-            for pieces, head, cells, steps in self._rows
+            for pieces, head, steps in self._rows
         )
         if self._true and (self._true_of_one or not {"1", "-1"} & set(numbers)):
             messages = tuple(
@@ -146,7 +146,7 @@ class _Skeleton:
             )
         else:
             messages = tuple(dict(m) for m in self._render(replace(self._turn, game=game)).messages)
-        named = self._marked.letters, self._marked.phrases
+        named = self._marked.letters, self._marked.phrases, self._people
         return RenderedPrompt(messages, labels, order, rows, self._shown, *named)
 
     def _render(self, turn: Turn) -> Prompt:
@@ -157,32 +157,37 @@ class _Skeleton:
         return [(message["role"], _pieces(message["content"])) for message in self._marked.messages]
 
     @cached_property
-    def _rows(
-        self,
-    ) -> list[tuple[_Pieces, _Pieces | None, list[_Pieces], tuple[str, ...]]]:
+    def _rows(self) -> list[tuple[_Pieces, _Pieces | None, tuple[str, ...]]]:
         lines = [line for message in self._marked.messages for line in message["content"].splitlines()]
         rows = []
         for leaf in range(self._leaves):
             marks = [str(_MARK + leaf * self._roles + role) for role in range(self._roles)]
             line = next((text for text in lines if all(mark in text for mark in marks)), "")
-            head, cells, steps = self._parts(line, marks)
-            rows.append((_pieces(line), _pieces(head) if head else None, list(map(_pieces, cells)), steps))
+            head, steps = self._parts(line, marks)
+            rows.append((_pieces(line), _pieces(head) if head else None, steps))
         return rows
 
-    def _parts(self, line: str, marks: Sequence[str]) -> tuple[str, Sequence[str], tuple[str, ...]]:
-        """Return what a line says of the moves, of each role's payoff, and of each move; nothing where it has
-        another form.
-        """
+    def _parts(self, line: str, marks: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+        """Return what a line says of the moves, and of each move; nothing where it has another form."""
         if line and is_varied(self._how[0]):
             words = neutral_words(self._how[0])
             head = words.path(line, marks)
-            return head, words.cells(marks), tuple(head.split(words.said["then"]))
+            return head, tuple(head.split(words.said["then"]))
         head, _, body = line.partition(": ")
         cells = [next((part for part in body.split(", ") if mark in part), "") for mark in marks]
         steps = tuple(head.split(", "))
         lettered = all(step.rpartition(" ")[2] in self._marked.letters for step in steps)
         whole = body and lettered and not _MARKS.search(head) and all(cells) and len(set(cells)) == len(cells)
-        return (head, cells, steps) if whole else ("", (), ())
+        return (head, steps) if whole else ("", ())
+
+    @cached_property
+    def _people(self) -> tuple[str, ...]:
+        framing = self._how[0]
+        if is_varied(framing):
+            return neutral_words(framing).people(self._roles)
+        people = tuple(f"Person {place + 1}" for place in range(self._roles))
+        text = "\n".join(message["content"] for message in self._marked.messages)
+        return people if all(person in text for person in people) else ()
 
     @cached_property
     def _leaves(self) -> int:

@@ -101,11 +101,14 @@ class Words:
             for (node, names), some in zip(options.items(), drawn, strict=True)
         }
 
+    def people(self, count: int) -> tuple[str, ...]:
+        """Return what so many roles are called."""
+        names, word = self.said["people"], self.said["person"]
+        return (*names, *(f"{word} {place + 1}" for place in range(len(names), count)))[:count]
+
     def cells(self, points: Sequence[str]) -> list[str]:
         """Return what an outcome's line says of each person's payoff."""
-        names, word = self.said["people"], self.said["person"]
-        people = [*names, *(f"{word} {place + 1}" for place in range(len(names), len(points)))]
-        told = zip(people, points, strict=False)
+        told = zip(self.people(len(points)), points, strict=True)
         return [
             self.said["cell"].format(person=who, gets=self.said["gets"], points=each) for who, each in told
         ]
