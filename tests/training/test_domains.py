@@ -97,7 +97,7 @@ def case_weights(example, kappa):
 
 
 def expected_line(example, weights):
-    """Return the line on what is rated, and by which columns, as the words of the question have it."""
+    """Return what the first line says of acts, and of what counts, as the question has it."""
     columns = {(0, 0): "neither: the same", (1, 0): "alone", (0, 1): "all", (1, 1): "both"}
     counts = columns[min(weights.alone, 1), min(weights.together, 1)]
     acts = {"swerve": "swerve", "stay on course": "stay"}
@@ -107,17 +107,13 @@ def expected_line(example, weights):
             r"^([AB]): (?:cars that )?(swerve|stay on course)", text, re.MULTILINE | re.IGNORECASE
         )
         named = {acts[act.lower()]: label for label, act in found}
-        told = ", ".join(f"{label} {act}" for act, label in named.items())
     else:
         (asked,) = set(re.findall(r"to (swerve|stay on course) in (?:a case|cases) like this\?", text))
-        told = acts[asked]
-        named = {told: ""}
-    if counts.startswith("neither"):
-        return f"{told} by {counts}"
+        named = {acts[asked]: ""}
     if example.asks != "choice":
         rated = next(iter(named))
         named = {rated: "100", {"stay": "swerve", "swerve": "stay"}[rated]: "0"}
-    return f"{', '.join(f'{act} {answer}' for act, answer in named.items())} by {counts}"
+    return {f"{act}={answer}" for act, answer in named.items()}, counts
 
 
 def shown_rows(example):
@@ -161,25 +157,28 @@ def test_rationales_can_be_checked_line_by_line(made):
             given = example.answer
         if by_name := example.asks != "choice" or not is_table(example.framing):
             said, lines = lines[0], lines[1:]
-            assert said == expected_line(example, weights)
-            if said.endswith("by neither: the same"):
+            about, _, counts = said.partition(" by ")
+            assert ({*about.split(", ")}, counts) == expected_line(example, weights)
+            if counts == "neither: the same":
                 assert (lines, given) == ([], "50")
                 continue
-            answers = dict(part.split() for part in said.partition(" by ")[0].split(", "))
+            answers = dict(part.split("=") for part in about.split(", "))
             assert set(answers) == {"stay", "swerve"}
+            carried = re.findall(r"\b(stay|swerve)(?:=(\w+))?", "\n".join(lines))
+            assert {(act, answers[act]) for act in answers} == {*carried}
+            lines = [re.sub(r"(stay|swerve)=\w+", r"\1", line) for line in lines]
             if example.asks == "choice" or given != "50":
-                last = re.fullmatch(r"best (\w+): (\w+)", lines.pop())
-                best = last[1]
-                assert last[2] == answers[best] == (given or example.answer)
-            if not said.endswith("by both"):
-                column = said.rpartition(" ")[2]
-                assert lines[-1].startswith(f"{column}: ")
-                lines[-1] = lines[-1].removeprefix(f"{column}: ")
+                best = lines[-1].rpartition(" ")[2]
+                assert answers[best] == (given or example.answer)
+            if counts != "both":
+                assert lines[-1].startswith(f"{counts}: ")
+                lines[-1] = lines[-1].removeprefix(f"{counts}: ")
         read = Checked(lines, weights)
         rows = shown_rows(example) if is_table(example.framing) else read.rows
         assert len(rows) >= 2
         if by_name:
             assert read.rows == rows
+            assert [label for label, *_ in rows] == list(answers)
         expected = [
             (weights.alone * alone + weights.together * together, label) for label, alone, together in rows
         ]

@@ -113,12 +113,20 @@ def test_drawn_wordings_lay_rows_out_in_many_ways_and_the_right_payoffs_are_copi
     layouts = set()
     for example in drawn.train:
         game = FAMILIES[example.family].game(payoffs=example.payoffs)
-        turn = example.completion.splitlines()[0]
-        me, first, there = re.fullmatch(r"(.+?) (?:(moves first)|replies to (.+))", turn).groups()
+        turn, *_, last, _ = example.completion.splitlines()
+        turn_form = r"(.+?) (?:(moves first)|replies to ([^:]+)(?:: (.+))?)"
+        me, first, there, tags = re.fullmatch(turn_form, turn).groups()
         question = example.prompt[1]["content"].rpartition("\n\n")[2]
         assert me in question.splitlines()[0]
         assert bool(first) == (example.node == game.information_sets[0].label)
         assert first or there in question.splitlines()[1]
+        if tags:
+            rules = dict(tag.split("=") for tag in tags.split(", "))
+            assert rules == {option: "all" if option == there else me for option in rules}
+            assert there in rules
+            best = re.search(r"^rule: .*: -?\d+ (.+)=(.+)$", example.completion, re.MULTILINE)
+            assert best is None or last.startswith(f"{there}, {best[2]}: ")
+            assert best is None or rules[best[1]] == best[2]
         check_copied(example)
         layouts.update(re.sub(r"[\w ]+", "w", lines[0]) for lines, _ in copied_rows(example))
     assert len(layouts) > 20

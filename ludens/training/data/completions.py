@@ -60,24 +60,15 @@ def completion(
         raise UsageError(
             f"The rationale at {node!r} of {game!r} leads to {' or '.join(sorted(best))}, not to {option!r}."
         )
-    writer = _Writer(game, node, prompt, phrasing, close=terms.weights.everybody != 0)
+    writer = _Writer(game, node, prompt, phrasing, moral=terms.weights.everybody != 0)
     lines = [writer.step(item) for item in items] if reasoning == "steps" else writer.prose(items)
     return "\n".join([*lines, f"Answer: {answer}"])
 
 
 def phrasings(reasoning: Reasoning) -> int:
     """Return the number of phrasings of a form of reasoning."""
-    return {"steps": len(_RULED), "prose": len(_PROSE), "none": 1}[reasoning]
+    return {"steps": 1, "prose": len(_PROSE), "none": 1}[reasoning]
 
-
-_RULED = (
-    "Reply to {here}, rule {rule}: {last}",
-    "I reply to {here}, the rule is {rule}: {last}",
-    "After {here}, where the best rule is {rule}: {last}",
-)
-"""The end of a second mover's rationale: the option that is replied to, the option with which the best rule
-begins, and the comparison of the replies.
-"""
 
 _PROSE: tuple[dict[str, str], ...] = (
     {
@@ -103,13 +94,13 @@ _PROSE: tuple[dict[str, str], ...] = (
 
 class _Writer:
     def __init__(
-        self, game: GameTree, node: str, prompt: RenderedPrompt, phrasing: int, *, close: bool
+        self, game: GameTree, node: str, prompt: RenderedPrompt, phrasing: int, *, moral: bool
     ) -> None:
         self._game = game
         self._asked = node
         self._opener = game.roles.index(game.information_sets[0].role)
         self._prompt = prompt
-        self._without_blanks = close
+        self._moral = moral
         self._phrasing = phrasing
         self._names: dict[tuple[str, str | None], str] = {}
         self._letters: dict[tuple[str | None, str], str] = {}
@@ -142,14 +133,25 @@ class _Writer:
             return f"{self._place(item)}: {self._sums(item.sums)}"
         if isinstance(item, ComparedLine):
             return self._chosen(item)
-        return self._ruled(_RULED[self._phrasing % len(_RULED)], item, self._chosen(item.last))
+        return self._chosen(item.last)
 
     def _turn(self, item: TurnLine) -> str:
+        """Name the turn, and for the second mover what decides if the best rule begins with an option: what
+        the replies are worth to all where it is the one replied to, and otherwise to the second mover.
+
+        These tags stand behind the options when rules are compared, so that the last line copies its name
+        instead of finding out whether two options are the same.
+        """
         me = self._person(first=item.branch is None)
         if item.branch is None:
             return f"{me} moves first" if me else "First"
         to = f"to {self._letters[None, item.branch]}"
-        return f"{me} replies {to}" if me else f"Reply {to}"
+        tagged = [self._tagged(option, item.branch) for option in item.rules]
+        return (f"{me} replies {to}" if me else f"Reply {to}") + (f": {', '.join(tagged)}" if tagged else "")
+
+    def _tagged(self, option: str, here: str) -> str:
+        tag = "all" if option == here else self._person(first=False) or "own"
+        return f"{self._letters[None, option]}={tag}"
 
     def _person(self, *, first: bool) -> str:
         """Return what the prompt calls the first or the second mover; nothing where it gives no names."""
@@ -159,7 +161,7 @@ class _Writer:
     def _sums(self, sums: Sequence[str]) -> str:
         """Join calculations; long rationales omit blanks, which saves a tenth of a completion's tokens."""
         text = ", ".join(sums)
-        return text.replace(" ", "").replace(",", ", ") if self._without_blanks else text
+        return text.replace(" ", "").replace(",", ", ") if self._moral else text
 
     def _chosen(self, item: ComparedLine) -> str:
         """Write a comparison as ``7 A, 12 B: 12 B``: all numbers with their options, then the largest again.
@@ -167,10 +169,11 @@ class _Writer:
         With a sign between the numbers, a model that writes from left to right would have to compare them
         before it has written the second, and then to look up the option of the larger one.
         """
-        named = [
-            f"{number_text(value)} {self._letters[item.branch, option]}"
-            for value, option in zip(item.values, item.options, strict=True)
+        labels = [
+            self._letters[item.branch, option] if item.here is None else self._tagged(option, item.here)
+            for option in item.options
         ]
+        named = [f"{number_text(value)} {label}" for value, label in zip(item.values, labels, strict=True)]
         top = item.top
         best = "the same" if len(top) == len(named) else " and ".join([named[place] for place in top])
         whose = self._person(first=False)

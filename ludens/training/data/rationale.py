@@ -229,12 +229,14 @@ class ComparedLine(NamedTuple):
         branch: the first mover's option whose replies are compared; None if its options are compared.
         options: the option of the first mover, or the reply, that each number belongs to.
         values: the numbers, in the order of the options in the prompt.
+        here: where rules are compared for a reply, the option that is replied to; otherwise None.
     """
 
     what: str
     branch: str | None
     options: tuple[str, ...]
     values: tuple[Number, ...]
+    here: str | None = None
 
     @property
     def text(self) -> str:
@@ -259,9 +261,15 @@ class ComparedLine(NamedTuple):
 
 
 class TurnLine(NamedTuple):
-    """A line that names the turn: the option that is replied to, or None for the first mover's turn."""
+    """A line that names the turn.
+
+    Attributes:
+        branch: the option that is replied to, or None for the first mover's turn.
+        rules: the options with which rules begin that will be compared for the reply; empty where none are.
+    """
 
     branch: str | None
+    rules: tuple[str, ...] = ()
 
 
 class RuleLine(NamedTuple):
@@ -354,7 +362,8 @@ class RationaleWriter:
 
         The lines are the same at every turn, except for the first one, which names the turn.
         """
-        items: list[Line] = [TurnLine(branch)]
+        rules = tuple(self.plan.branches[b].option for b in self.order)
+        items: list[Line] = [TurnLine(branch, rules if branch is not None else ())]
         totals: _Values = {}
         replies = {}
         for b in self.order:
@@ -363,13 +372,13 @@ class RationaleWriter:
             rule, totals[b] = self._rule(b, moral)
             items += [*found, rule]
             replies[b] = own, moral
-        items.append(self._between("rule", totals))
+        items.append(self._between("rule", totals, branch))
         return items, totals, replies
 
-    def _between(self, what: str, totals: Mapping[int, Number]) -> ComparedLine:
+    def _between(self, what: str, totals: Mapping[int, Number], here: str | None = None) -> ComparedLine:
         """Compare the first mover's options."""
         options = tuple(self.plan.branches[b].option for b in self.order)
-        return ComparedLine(what, None, options, tuple(totals[b] for b in self.order))
+        return ComparedLine(what, None, options, tuple(totals[b] for b in self.order), here)
 
     def _among(self, what: str, b: int, values: Mapping[int, Number]) -> ComparedLine:
         """Compare the replies to an option of the first mover."""

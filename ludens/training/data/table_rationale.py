@@ -14,17 +14,17 @@ rationale begins with the rows (``A 2 2``).
 
 Dilemmas in sentences, and all questions for points, name acts and not their labels. A line before the rows
 says which answer each act stands for and which of the columns count, since both follow from the question
-alone, and one after the comparison looks the better act up in it:
+alone, and from there on every act carries its answer, so that the last line only copies it:
 
-    swerve 100, stay 0 by all
-    stay 3 3
-    swerve 0 7
-    all: 3 stay, 7 swerve: 7 swerve
-    best swerve: 100
+    stay=0, swerve=100 by all
+    stay=0 3 3
+    swerve=100 0 7
+    all: 3 stay=0, 7 swerve=100: 7 swerve=100
     Rating: 100
 
-Where no column counts, the first of these lines says so, and is the only one. A small model looks the answer
-up reliably; whether the better act and the rated one are the same it often fails to see.
+The first line has the order of the rows. Where no column counts it says so, and is the only one. Whether the
+better act and the rated one are the same, and which answer an act got some lines before, a small model often
+fails to see.
 
 Comparisons copy both numbers with their labels before the larger one is copied again, since small models
 decide badly and copy well (see `ludens.training.data.completions`).
@@ -82,21 +82,21 @@ def act_rationale(
         acts: the act that is rated, as ``{"": "swerve"}``, or both by their labels.
         points: whether points are asked for, those of the first act, and not one of the labels.
     """
-    columns = {(True, False): "alone", (False, True): "all", (True, True): "both"}
-    counts = columns.get((bool(weights.alone), bool(weights.together)))
-    if counts is None:
-        about = ", ".join(f"{label} {act}".strip() for label, act in acts.items())
-        return [f"{about} by neither: the same"]
+    columns = {(True, False): "alone", (False, True): "all", (True, True): "both", (False, False): "neither"}
+    counts = columns[bool(weights.alone), bool(weights.together)]
     if points:
         rated = next(iter(acts.values()))
-        answers = {rated: "100"} | {act: "0" for act, _, _ in rows if act != rated}
+        answers = {act: "100" if act == rated else "0" for act, _, _ in rows}
     else:
         answers = {act: label for label, act in acts.items()}
-    lines, best = table_rationale(rows, weights, tabulated=False)
+    carried = [(f"{act}={answers[act]}", alone, together) for act, alone, together in rows]
+    about = f"{', '.join(name for name, _, _ in carried)} by {counts}"
+    if counts == "neither":
+        return [f"{about}: the same"]
+    lines, _ = table_rationale(carried, weights, tabulated=False)
     if counts != "both":
         lines[-1] = f"{counts}: {lines[-1]}"
-    about = ", ".join(f"{act} {answer}" for act, answer in answers.items())
-    return [f"{about} by {counts}", *lines, *([] if best is None else [f"best {best}: {answers[best]}"])]
+    return [about, *lines]
 
 
 def _sums(alone: int, together: int, weights: Weights) -> tuple[str, int]:

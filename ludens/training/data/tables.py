@@ -169,6 +169,9 @@ def table_example(planned: PlannedCase, reasoning: Reasoning) -> Example:
     elif reasoning != "none":
         acts = _rated(case, order) if case.asks != "choice" else dict(zip(labels, options, strict=True))
         named = [(acts.get(label, label), alone, together) for label, alone, together in rows]
+        if not is_table(framing):  # sentences show no rows: the act that is asked about first comes first
+            first = next(iter(acts.values()))
+            named.sort(key=lambda row: row[0] != first)
         lines = act_rationale(named, case.weights, acts, points=case.asks != "choice")
     return Example(
         prompt=messages,
