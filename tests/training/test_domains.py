@@ -112,8 +112,8 @@ def expected_line(example, weights):
         named = {acts[asked]: ""}
     if example.asks != "choice":
         rated = next(iter(named))
-        named = {rated: "100", {"stay": "swerve", "swerve": "stay"}[rated]: "0"}
-    return {f"{act}={answer}" for act, answer in named.items()}, counts
+        named = {rated: "yes", {"stay": "swerve", "swerve": "stay"}[rated]: "no"}
+    return [f"{act}={answer}" for act, answer in named.items()], counts
 
 
 def shown_rows(example):
@@ -158,7 +158,7 @@ def test_rationales_can_be_checked_line_by_line(made):
         if by_name := example.asks != "choice" or not is_table(example.framing):
             said, lines = lines[0], lines[1:]
             about, _, counts = said.partition(" by ")
-            assert ({*about.split(", ")}, counts) == expected_line(example, weights)
+            assert (about.split(", "), counts) == expected_line(example, weights)
             if counts == "neither: the same":
                 assert (lines, given) == ([], "50")
                 continue
@@ -169,7 +169,8 @@ def test_rationales_can_be_checked_line_by_line(made):
             lines = [re.sub(r"(stay|swerve)=\w+", r"\1", line) for line in lines]
             if example.asks == "choice" or given != "50":
                 best = lines[-1].rpartition(" ")[2]
-                assert answers[best] == (given or example.answer)
+                points = {"yes": "100", "no": "0"}
+                assert points.get(answers[best], answers[best]) == (given or example.answer)
             if counts != "both":
                 assert lines[-1].startswith(f"{counts}: ")
                 lines[-1] = lines[-1].removeprefix(f"{counts}: ")
@@ -178,7 +179,8 @@ def test_rationales_can_be_checked_line_by_line(made):
         assert len(rows) >= 2
         if by_name:
             assert read.rows == rows
-            assert [label for label, *_ in rows] == list(answers)
+            if not is_table(example.framing):
+                assert [label for label, *_ in rows] == list(answers)
         expected = [
             (weights.alone * alone + weights.together * together, label) for label, alone, together in rows
         ]

@@ -22,7 +22,6 @@ from ludens.training.data.rationale import (
     Terms,
     TurnLine,
     WorkedLine,
-    exact,
     number_text,
 )
 
@@ -55,12 +54,13 @@ def completion(
         return answer
     options = game.information_set(node).options
     option = options[prompt.order[prompt.labels.index(answer)]]
-    items, best = RationaleWriter(game, terms, prompt.shown).write(node, option)
+    rationale = RationaleWriter(game, terms, prompt.shown)
+    items, best = rationale.write(node, option)
     if option not in best:
         raise UsageError(
             f"The rationale at {node!r} of {game!r} leads to {' or '.join(sorted(best))}, not to {option!r}."
         )
-    writer = _Writer(game, node, prompt, phrasing, moral=terms.weights.everybody != 0)
+    writer = _Writer(game, node, prompt, phrasing, rationale)
     lines = [writer.step(item) for item in items] if reasoning == "steps" else writer.prose(items)
     return "\n".join([*lines, f"Answer: {answer}"])
 
@@ -94,13 +94,13 @@ _PROSE: tuple[dict[str, str], ...] = (
 
 class _Writer:
     def __init__(
-        self, game: GameTree, node: str, prompt: RenderedPrompt, phrasing: int, *, moral: bool
+        self, game: GameTree, node: str, prompt: RenderedPrompt, phrasing: int, rationale: RationaleWriter
     ) -> None:
-        self._game = game
+        self._payoffs = rationale.payoffs
+        self._moral = rationale.moral
+        self._opener = rationale.plan.first
         self._asked = node
-        self._opener = game.roles.index(game.information_sets[0].role)
         self._prompt = prompt
-        self._moral = moral
         self._phrasing = phrasing
         self._names: dict[tuple[str, str | None], str] = {}
         self._letters: dict[tuple[str | None, str], str] = {}
@@ -212,8 +212,8 @@ class _Writer:
         if row.head is None or not people:
             return row.line
         roles = (self._opener, 1 - self._opener) if item.role is None else (item.role,)
-        payoffs = self._game.leaves[item.leaf].payoffs
-        said = ", ".join(f"{people[role]} gets {number_text(exact(payoffs[role]))}" for role in roles)
+        payoffs = self._payoffs[item.leaf]
+        said = ", ".join([f"{people[role]} gets {number_text(payoffs[role])}" for role in roles])
         return f"{row.head}: {said}"
 
     def _place(self, item: WorkedLine) -> str:

@@ -13,18 +13,18 @@ column alone, nothing has to be added, and the rationale compares at once. In a 
 rationale begins with the rows (``A 2 2``).
 
 Dilemmas in sentences, and all questions for points, name acts and not their labels. A line before the rows
-says which answer each act stands for and which of the columns count, since both follow from the question
-alone, and from there on every act carries its answer, so that the last line only copies it:
+says which label each act has, or which act is rated (``yes``), and which of the columns count, since both
+follow from the question alone. From there on every act carries its label, so that the last line copies it, or
+gives 100 points for ``yes`` and 0 for ``no``:
 
-    stay=0, swerve=100 by all
-    stay=0 3 3
-    swerve=100 0 7
-    all: 3 stay=0, 7 swerve=100: 7 swerve=100
+    swerve=yes, stay=no by all
+    stay=no 3 3
+    swerve=yes 0 7
+    all: 3 stay=no, 7 swerve=yes: 7 swerve=yes
     Rating: 100
 
-The first line has the order of the rows. Where no column counts it says so, and is the only one. Whether the
-better act and the rated one are the same, and which answer an act got some lines before, a small model often
-fails to see.
+Where no column counts, the first of these lines says so, and is the only one. Whether the better act and the
+rated one are the same, and which answer an act got some lines before, a small model often fails to see.
 
 Comparisons copy both numbers with their labels before the larger one is copied again, since small models
 decide badly and copy well (see `ludens.training.data.completions`).
@@ -86,13 +86,13 @@ def act_rationale(
     counts = columns[bool(weights.alone), bool(weights.together)]
     if points:
         rated = next(iter(acts.values()))
-        answers = {act: "100" if act == rated else "0" for act, _, _ in rows}
+        answers = {rated: "yes"} | {act: "no" for act, _, _ in rows if act != rated}
     else:
         answers = {act: label for label, act in acts.items()}
-    carried = [(f"{act}={answers[act]}", alone, together) for act, alone, together in rows]
-    about = f"{', '.join(name for name, _, _ in carried)} by {counts}"
+    about = f"{', '.join(f'{act}={answer}' for act, answer in answers.items())} by {counts}"
     if counts == "neither":
         return [f"{about}: the same"]
+    carried = [(f"{act}={answers[act]}", alone, together) for act, alone, together in rows]
     lines, _ = table_rationale(carried, weights, tabulated=False)
     if counts != "both":
         lines[-1] = f"{counts}: {lines[-1]}"
