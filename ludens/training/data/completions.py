@@ -131,9 +131,7 @@ class _Writer:
             return self._copied(item)
         if isinstance(item, WorkedLine):
             return f"{self._place(item)}: {self._sums(item.sums)}"
-        if isinstance(item, ComparedLine):
-            return self._chosen(item)
-        return self._chosen(item.last)
+        return self._chosen(item.last if isinstance(item, RuleLine) else item)
 
     def _turn(self, item: TurnLine) -> str:
         """Name the turn, and for the second mover what decides if the best rule begins with an option: what

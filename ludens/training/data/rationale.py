@@ -362,8 +362,7 @@ class RationaleWriter:
 
         The lines are the same at every turn, except for the first one, which names the turn.
         """
-        rules = tuple(self.plan.branches[b].option for b in self.order)
-        items: list[Line] = [TurnLine(branch, rules if branch is not None else ())]
+        items: list[Line] = [TurnLine(branch, () if branch is None else self._openings())]
         totals: _Values = {}
         replies = {}
         for b in self.order:
@@ -377,8 +376,11 @@ class RationaleWriter:
 
     def _between(self, what: str, totals: Mapping[int, Number], here: str | None = None) -> ComparedLine:
         """Compare the first mover's options."""
-        options = tuple(self.plan.branches[b].option for b in self.order)
-        return ComparedLine(what, None, options, tuple(totals[b] for b in self.order), here)
+        return ComparedLine(what, None, self._openings(), tuple(totals[b] for b in self.order), here)
+
+    def _openings(self) -> tuple[str, ...]:
+        """Return the first mover's options, as the prompt shows them."""
+        return tuple(self.plan.branches[b].option for b in self.order)
 
     def _among(self, what: str, b: int, values: Mapping[int, Number]) -> ComparedLine:
         """Compare the replies to an option of the first mover."""
