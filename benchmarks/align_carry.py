@@ -52,7 +52,7 @@ TRAININGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 """Kinds of training: all domains, games alone, the preset, and the preset without replay."""
-EXAMPLES: Mapping[str, int] = MappingProxyType({"economicus": 1600, "moralis": 1056})
+EXAMPLES: Mapping[str, int] = MappingProxyType({"economicus": 1536, "moralis": 1024})
 """As many of all domains as an hour of one core allows; rationales of homo moralis are longer."""
 
 

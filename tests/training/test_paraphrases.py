@@ -45,6 +45,7 @@ def copied_rows(example):
     for line in example.completion.splitlines():
         if found := row.fullmatch(line):
             path, paid = found.groups()
+            path = re.sub(r"=[A-Z]\b", "", path)
             lines = [each for each in example.prompt[1]["content"].splitlines() if path in each]
             gets = dict(re.findall(rf"({names}) gets (\d+)", paid))
             rows.append((lines, {game.roles[people.index(name)]: int(value) for name, value in gets.items()}))
@@ -114,16 +115,24 @@ def test_drawn_wordings_lay_rows_out_in_many_ways_and_the_right_payoffs_are_copi
     for example in drawn.train:
         game = FAMILIES[example.family].game(payoffs=example.payoffs)
         turn, *_, last, _ = example.completion.splitlines()
-        turn_form = r"(.+?) (?:(moves first)|replies to ([^:]+)(?:: (.+))?)"
+        turn_form = r"(.+?) (?:(moves first)|replies to ([^:]+))(?:: (.+))?"
         me, first, there, tags = re.fullmatch(turn_form, turn).groups()
         question = example.prompt[1]["content"].rpartition("\n\n")[2]
         assert me in question.splitlines()[0]
         assert bool(first) == (example.node == game.information_sets[0].label)
         assert first or there in question.splitlines()[1]
-        if tags:
-            rules = dict(tag.split("=") for tag in tags.split(", "))
+        stand_for = dict(tag.split("=") for tag in tags.split(", ")) if tags else {}
+        prompt = render(questions(game)[example.node], example.framing, example.order, reasoning=True)
+        acts = dict(zip(prompt.words, prompt.labels, strict=True)) if prompt.words else {}
+        rules = {option: tag for option, tag in stand_for.items() if option not in acts}
+        assert {act: label for act, label in stand_for.items() if act in acts} == acts
+        for act, label in acts.items():
+            tagged = re.findall(rf"\b{re.escape(act)}=(\w)", example.completion)
+            assert len(tagged) > 1
+            assert set(tagged) == {label}
+        if rules:
             assert rules == {option: "all" if option == there else me for option in rules}
-            assert there in rules
+            assert next(iter(rules)) == there
             best = re.search(r"^rule: .*: -?\d+ (.+)=(.+)$", example.completion, re.MULTILINE)
             assert best is None or last.startswith(f"{there}, {best[2]}: ")
             assert best is None or rules[best[1]] == best[2]

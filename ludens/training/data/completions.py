@@ -60,7 +60,7 @@ def completion(
         raise UsageError(
             f"The rationale at {node!r} of {game!r} leads to {' or '.join(sorted(best))}, not to {option!r}."
         )
-    writer = _Writer(game, node, prompt, phrasing, rationale)
+    writer = _Writer(game, node, prompt, phrasing, rationale, tags=reasoning == "steps")
     lines = [writer.step(item) for item in items] if reasoning == "steps" else writer.prose(items)
     return "\n".join([*lines, f"Answer: {answer}"])
 
@@ -94,7 +94,14 @@ _PROSE: tuple[dict[str, str], ...] = (
 
 class _Writer:
     def __init__(
-        self, game: GameTree, node: str, prompt: RenderedPrompt, phrasing: int, rationale: RationaleWriter
+        self,
+        game: GameTree,
+        node: str,
+        prompt: RenderedPrompt,
+        phrasing: int,
+        rationale: RationaleWriter,
+        *,
+        tags: bool,
     ) -> None:
         self._payoffs = rationale.payoffs
         self._moral = rationale.moral
@@ -104,15 +111,24 @@ class _Writer:
         self._phrasing = phrasing
         self._names: dict[tuple[str, str | None], str] = {}
         self._letters: dict[tuple[str | None, str], str] = {}
+        self._heads: list[str | None] = []
+        self._options = game.information_set(node).options
+        self._acts = prompt.phrases.get(node, {}) if tags else {}
         for leaf, row in zip(game.leaves, prompt.rows, strict=True):
+            letters = [self._label(game, move.label, move.option) for move in leaf.path]
+            names, head = letters, row.head
+            if len(row.steps) == len(letters):
+                asked = [move.label == node and bool(self._acts) for move in leaf.path]
+                named = zip(row.steps, letters, asked, strict=True)
+                names = [f"{step}={letter}" if own else step for step, letter, own in named]
+                joint = (head or "").removeprefix(row.steps[0]).removesuffix(row.steps[-1])
+                head = head and joint.join(names)
+            self._heads.append(head)
             first = leaf.path[0].option
-            parts = row.steps if len(row.steps) == len(leaf.path) else ()
-            letter = self._letters[None, first] = self._label(game, leaf.path[0].label, first)
-            self._names[first, None] = parts[0] if parts else letter
+            self._letters[None, first], self._names[first, None] = letters[0], names[0]
             if len(leaf.path) > 1:
                 second = leaf.path[1].option
-                letter = self._letters[first, second] = self._label(game, leaf.path[1].label, second)
-                self._names[first, second] = parts[1] if parts else letter
+                self._letters[first, second], self._names[first, second] = letters[1], names[1]
 
     def _label(self, game: GameTree, node: str, option: str) -> str:
         """Return the label of an option. Where options have names, only those asked about have a label, and
@@ -134,18 +150,24 @@ class _Writer:
         return self._chosen(item.last if isinstance(item, RuleLine) else item)
 
     def _turn(self, item: TurnLine) -> str:
-        """Name the turn, and for the second mover what decides if the best rule begins with an option: what
-        the replies are worth to all where it is the one replied to, and otherwise to the second mover.
+        """Name the turn, and what the rest of the rationale looks up here.
 
-        These tags stand behind the options when rules are compared, so that the last line copies its name
-        instead of finding out whether two options are the same.
+        For the second mover this is what decides if the best rule begins with an option: what the replies are
+        worth to all where it is the one replied to, and otherwise to the second mover. Where options have
+        names, it is the label of each. These tags stand behind the options from here on, so that later lines
+        copy them instead of finding out whether two options are the same, or which label an option has.
         """
         me = self._person(first=item.branch is None)
         if item.branch is None:
-            return f"{me} moves first" if me else "First"
-        to = f"to {self._letters[None, item.branch]}"
-        tagged = [self._tagged(option, item.branch) for option in item.rules]
-        return (f"{me} replies {to}" if me else f"Reply {to}") + (f": {', '.join(tagged)}" if tagged else "")
+            turn = f"{me} moves first" if me else "First"
+        else:
+            to = f"to {self._letters[None, item.branch]}"
+            turn = f"{me} replies {to}" if me else f"Reply {to}"
+        tags = [self._tagged(option, str(item.branch)) for option in item.rules]
+        if self._acts:
+            shown = [self._acts[self._options[place]] for place in self._prompt.order]
+            tags += [f"{act}={label}" for act, label in zip(shown, self._prompt.labels, strict=True)]
+        return f"{turn}: {', '.join(tags)}" if tags else turn
 
     def _tagged(self, option: str, here: str) -> str:
         tag = "all" if option == here else self._person(first=False) or "own"
@@ -206,13 +228,13 @@ class _Writer:
         """Copy a row in one form for all layouts: each name before its payoff, and the first mover before the
         second. Whose number it is is what a small model errs in most, and so it is settled once for each row.
         """
-        row, people = self._prompt.rows[item.leaf], self._prompt.people
-        if row.head is None or not people:
-            return row.line
+        head, people = self._heads[item.leaf], self._prompt.people
+        if head is None or not people:
+            return self._prompt.rows[item.leaf].line
         roles = (self._opener, 1 - self._opener) if item.role is None else (item.role,)
         payoffs = self._payoffs[item.leaf]
         said = ", ".join([f"{people[role]} gets {number_text(payoffs[role])}" for role in roles])
-        return f"{row.head}: {said}"
+        return f"{head}: {said}"
 
     def _place(self, item: WorkedLine) -> str:
         return self._names[item.branch, item.reply]

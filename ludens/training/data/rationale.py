@@ -265,7 +265,8 @@ class TurnLine(NamedTuple):
 
     Attributes:
         branch: the option that is replied to, or None for the first mover's turn.
-        rules: the options with which rules begin that will be compared for the reply; empty where none are.
+        rules: the options with which rules begin that will be compared for the reply, the one that is replied
+            to before the others; empty where none are.
     """
 
     branch: str | None
@@ -362,7 +363,8 @@ class RationaleWriter:
 
         The lines are the same at every turn, except for the first one, which names the turn.
         """
-        items: list[Line] = [TurnLine(branch, () if branch is None else self._openings())]
+        rest = [option for option in self._openings() if option != branch]
+        items: list[Line] = [TurnLine(branch, () if branch is None else (branch, *rest))]
         totals: _Values = {}
         replies = {}
         for b in self.order:
