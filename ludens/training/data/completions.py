@@ -112,17 +112,20 @@ class _Writer:
         self._names: dict[tuple[str, str | None], str] = {}
         self._letters: dict[tuple[str | None, str], str] = {}
         self._heads: list[str | None] = []
-        self._options = game.information_set(node).options
-        self._acts = prompt.phrases.get(node, {}) if tags else {}
+        acts = prompt.phrases.get(node) if tags else None
+        options = game.information_set(node).options
+        shown = zip(prompt.order, prompt.labels, strict=True)
+        self._acts = {acts[options[place]]: label for place, label in shown} if acts else {}
         for leaf, row in zip(game.leaves, prompt.rows, strict=True):
             letters = [self._label(game, move.label, move.option) for move in leaf.path]
             names, head = letters, row.head
-            if len(row.steps) == len(letters):
-                asked = [move.label == node and bool(self._acts) for move in leaf.path]
-                named = zip(row.steps, letters, asked, strict=True)
-                names = [f"{step}={letter}" if own else step for step, letter, own in named]
-                joint = (head or "").removeprefix(row.steps[0]).removesuffix(row.steps[-1])
-                head = head and joint.join(names)
+            if head is not None and len(row.steps) == len(letters):
+                names = list(row.steps)
+                if self._acts:
+                    moves = zip(row.steps, letters, leaf.path, strict=True)
+                    names = [f"{said}={label}" if move.label == node else said for said, label, move in moves]
+                    joint = head.removeprefix(row.steps[0]).removesuffix(row.steps[-1])
+                    head = joint.join(names)
             self._heads.append(head)
             first = leaf.path[0].option
             self._letters[None, first], self._names[first, None] = letters[0], names[0]
@@ -164,9 +167,7 @@ class _Writer:
             to = f"to {self._letters[None, item.branch]}"
             turn = f"{me} replies {to}" if me else f"Reply {to}"
         tags = [self._tagged(option, str(item.branch)) for option in item.rules]
-        if self._acts:
-            shown = [self._acts[self._options[place]] for place in self._prompt.order]
-            tags += [f"{act}={label}" for act, label in zip(shown, self._prompt.labels, strict=True)]
+        tags += [f"{act}={label}" for act, label in self._acts.items()]
         return f"{turn}: {', '.join(tags)}" if tags else turn
 
     def _tagged(self, option: str, here: str) -> str:
